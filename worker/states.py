@@ -1,0 +1,159 @@
+"""The states of a batch, the outcomes of a row and the words that the whole program shares.
+
+What the database stores of an outcome, a reason or a naming is its number: numbers are never
+given to another meaning.
+"""
+
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class BatchState(StrEnum):
+    """Where a batch stands: its meaning, its exits, and what a crash leaves."""
+
+    # Committed with its input and its first work item; nobody has looked at it yet. Goes to
+    # `resolving` by a worker's lease. A crash leaves it as it is: the sweep rings for it again.
+    RECEIVED = "received"
+    # A worker reads the input and looks its identifiers up; nothing is claimed. Goes to `applying`,
+    # or straight to an end for a small batch. A crash leaves an expired lease, which the next worker takes.
+    RESOLVING = "resolving"
+    # Chunks are being claimed, each in a transaction of its own. Goes to `previewed`, `completed`, `rejected`,
+    # `cancelled` or `failed` by the finish step. A crash loses only chunks that had not been committed.
+    APPLYING = "applying"
+    # A preview is ready and holds nothing. Goes to `resolving` by its confirmation, to `cancelled` by
+    # cancelling it or by lapsing. A crash changes nothing.
+    PREVIEWED = "previewed"
+    # Every row has its result. Goes to `reverting`, within the hold window. A crash changes nothing.
+    COMPLETED = "completed"
+    # The input as a whole cannot be used: nothing was claimed. No exit.
+    REJECTED = "rejected"
+    # Stopped by its owner: what was applied stays, the rest is `not_processed`. No exit but `reverting`.
+    CANCELLED = "cancelled"
+    # claimd's own fault, after three attempts that cost a worker. Goes to `resolving` or `applying` by resume.
+    FAILED = "failed"
+    # Its claims are being given back. Goes to `reverted`. A crash leaves expired leases, as above.
+    REVERTING = "reverting"
+    # All its claims that could be given back were. No exit.
+    REVERTED = "reverted"
+
+
+_S = BatchState
+TRANSITIONS: Final = MappingProxyType(
+    {
+        _S.RECEIVED: frozenset({_S.RESOLVING}),
+        _S.RESOLVING: frozenset(
+            {_S.APPLYING, _S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED}
+        ),
+        _S.APPLYING: frozenset({_S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED}),
+        _S.PREVIEWED: frozenset({_S.RESOLVING, _S.CANCELLED}),
+        _S.COMPLETED: frozenset({_S.REVERTING}),
+        _S.CANCELLED: frozenset({_S.REVERTING}),
+        _S.FAILED: frozenset({_S.RESOLVING, _S.APPLYING}),
+        _S.REVERTING: frozenset({_S.REVERTED}),
+        _S.REJECTED: frozenset[BatchState](),
+        _S.REVERTED: frozenset[BatchState](),
+    }
+)
+
+# In these a batch's results can be read.
+READABLE: Final = frozenset(
+    {_S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED, _S.REVERTED}
+)
+# In these a worker still has something to do.
+RUNNING: Final = frozenset({_S.RECEIVED, _S.RESOLVING, _S.APPLYING, _S.REVERTING})
+
+
+class Mode(StrEnum):
+    PARTIAL = "partial"
+    ATOMIC = "atomic"
+
+
+class Outcome(StrEnum):
+    """What became of one device of one row, in order of precedence as CONTRACT has it."""
+
+    CLAIMED = "claimed"
+    CLAIMABLE = "claimable"
+    ALREADY_YOURS = "already_yours"
+    ALREADY_CLAIMED = "already_claimed"
+    NOT_CLAIMABLE = "not_claimable"
+    NOT_FOUND = "not_found"
+    DUPLICATE = "duplicate"
+    INVALID_IDENTIFIER = "invalid_identifier"
+    NOT_PROCESSED = "not_processed"
+
+    @property
+    def number(self) -> int:
+        return _OUTCOME_NUMBERS[self]
+
+    @classmethod
+    def of(cls, number: int) -> "Outcome":
+        return _OUTCOMES[number]
+
+
+_OUTCOME_NUMBERS: Final = {outcome: number for number, outcome in enumerate(Outcome, start=1)}
+_OUTCOMES: Final = {number: outcome for outcome, number in _OUTCOME_NUMBERS.items()}
+PENDING: Final = 0  # resolved, and not yet decided by an apply step
+
+# A row with any other outcome is one that its sender has to look at.
+SUCCESSES: Final = frozenset({Outcome.CLAIMED, Outcome.CLAIMABLE, Outcome.ALREADY_YOURS, Outcome.DUPLICATE})
+# One of these rejects an atomic batch.
+BAD: Final = frozenset(
+    {Outcome.NOT_FOUND, Outcome.INVALID_IDENTIFIER, Outcome.ALREADY_CLAIMED, Outcome.NOT_CLAIMABLE}
+)
+
+
+class Reason(StrEnum):
+    """Why something cannot be an identifier."""
+
+    MANGLED_BY_SPREADSHEET = "mangled_by_spreadsheet"
+    TOO_LONG = "too_long"
+    BAD_CHARACTER = "bad_character"
+    EMPTY = "empty"
+    MASKED_CODE = "masked_code"
+    MISSING_CODE = "missing_code"
+    MISSING_SERIAL_NUMBER = "missing_serial_number"
+
+    @property
+    def number(self) -> int:
+        return _REASON_NUMBERS[self]
+
+    @classmethod
+    def of(cls, number: int) -> "Reason":
+        return _REASONS[number]
+
+
+_REASON_NUMBERS: Final = {reason: number for number, reason in enumerate(Reason, start=1)}
+_REASONS: Final = {number: reason for reason, number in _REASON_NUMBERS.items()}
+
+
+class NamedBy(IntEnum):
+    """How a row named its device: what it may be told of the kit and the serial number depends on it."""
+
+    NOTHING = 0
+    DEVICE_ID = 1
+    KIT_ID = 2
+    SERIAL_NUMBER = 3
+
+
+class WorkKind(StrEnum):
+    """One step of a batch that a worker takes by a lease."""
+
+    RESOLVE = "resolve"
+    APPLY = "apply"
+    FINISH = "finish"
+
+
+class Queue(StrEnum):
+    """The only place where queues are named: batches of up to one chunk, and all larger ones."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+    PERIODIC = "periodic"
+
+
+class Role(StrEnum):
+    ORGANIZATION_ADMIN = "organization_admin"  # everything in its organization
+    PROJECT_ADMIN = "project_admin"  # everything in the projects named by the token
+    VIEWER = "viewer"  # reads: the projects named by the token, or all if it names none
+    MANUFACTURER = "manufacturer"  # imports inventory
