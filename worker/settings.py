@@ -30,10 +30,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CLAIMD_", extra="ignore", frozen=True)
 
     database_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL 15 or later, `postgresql://…`; unset: `claimd up` starts its own."
+        default=None,
+        description="PostgreSQL 15 or later, `postgresql://…`; unset: `claimd up` starts its own.",
     )
     broker_url: SecretStr | None = Field(
-        default=None, description="Redis 6.2 or later, or Valkey, `redis://…`; unset: `claimd up` starts its own."
+        default=None,
+        description="Redis 6.2 or later, or Valkey, `redis://…`; unset: `claimd up` starts its own.",
     )
     secret_key: SecretStr | None = Field(
         default=None,
@@ -48,7 +50,8 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="Port of the API.")
     api_url: str | None = Field(
-        default=None, description="Where the command line finds the API. Unset: that of a running `claimd up`."
+        default=None,
+        description="Where the command line finds the API. Unset: that of a running `claimd up`.",
     )
     token: SecretStr | None = Field(
         default=None, description="Bearer token of the command line. Unset: that of a running `claimd up`."
@@ -57,12 +60,15 @@ class Settings(BaseSettings):
     flower_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=5555, description="Port of Flower.")
     flower_user: str = Field(default="claimd", description="User name of Flower's basic authentication.")
     flower_password: SecretStr | None = Field(
-        default=None, description="Password of Flower's basic authentication; Flower does not start without one."
+        default=None,
+        description="Password of Flower's basic authentication; Flower does not start without one.",
     )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level logged."
+    )
 
     database_pool_size: Annotated[int, Field(ge=1)] = Field(
         default=10, description="Database connections of one API process at most."
@@ -89,7 +95,9 @@ class Settings(BaseSettings):
     chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=50_000, description="Devices that one apply step claims in one transaction."
     )
-    preview_lifetime: timedelta = Field(default=timedelta(days=7), description="A preview lapses after this time.")
+    preview_lifetime: timedelta = Field(
+        default=timedelta(days=7), description="A preview lapses after this time."
+    )
     idempotency_lifetime: timedelta = Field(
         default=timedelta(hours=24), description="An `Idempotency-Key` is remembered for this time."
     )
@@ -106,10 +114,12 @@ class Settings(BaseSettings):
         default=3, description="Attempts of a work item that may cost a worker before its batch is `failed`."
     )
     sweep_interval: timedelta = Field(
-        default=timedelta(seconds=2), description="Time between two sweeps for lost doorbells and expired leases."
+        default=timedelta(seconds=2),
+        description="Time between two sweeps for lost doorbells and expired leases.",
     )
     ring_again_after: timedelta = Field(
-        default=timedelta(seconds=5), description="A doorbell that nobody answered is rung again after this time."
+        default=timedelta(seconds=5),
+        description="A doorbell that nobody answered is rung again after this time.",
     )
 
     @field_validator("secret_key")
@@ -183,5 +193,7 @@ def load_settings(**overrides: object) -> Settings:
 
 def _required(value: SecretStr | None, name: str) -> str:
     if value is None:
-        raise EnvironmentProblem(f"{name} is not set, and no `claimd up` was found running in the data folder.")
+        raise EnvironmentProblem(
+            f"{name} is not set, and no `claimd up` was found running in the data folder."
+        )
     return value.get_secret_value()

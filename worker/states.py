@@ -57,9 +57,7 @@ TRANSITIONS: Final = MappingProxyType(
 )
 
 # In these a batch's results can be read.
-READABLE: Final = frozenset(
-    {_S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED, _S.REVERTED}
-)
+READABLE: Final = frozenset({_S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED, _S.REVERTED})
 # In these a worker still has something to do.
 RUNNING: Final = frozenset({_S.RECEIVED, _S.RESOLVING, _S.APPLYING, _S.REVERTING})
 

@@ -1,0 +1,74 @@
+"""Connections to PostgreSQL: made after any fork, checked before first use."""
+
+import re
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from worker.errors import EnvironmentProblem
+
+OLDEST_SERVER = 150_000
+DRIVER = "postgresql+psycopg"
+
+
+def build_engine(database_url: str, pool_size: int) -> Engine:
+    """An engine with at most `pool_size` connections; opens none yet.
+
+    Raises:
+        EnvironmentProblem: the URL is not a PostgreSQL URL.
+    """
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:
+        raise EnvironmentProblem("CLAIMD_DATABASE_URL is not a URL; expected `postgresql://…`.") from error
+    if url.get_backend_name() not in {"postgresql", "postgres"}:
+        raise EnvironmentProblem("CLAIMD_DATABASE_URL must be a PostgreSQL URL, `postgresql://…`.")
+    return create_engine(
+        url.set(drivername=DRIVER),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        # A dead peer is noticed although it never said goodbye.
+        connect_args={
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "application_name": "claimd",
+        },
+    )
+
+
+def check_server(engine: Engine) -> None:
+    """Refuse a server that cannot be reached or is too old.
+
+    Raises:
+        EnvironmentProblem: with one sentence that says which.
+    """
+    try:
+        with engine.connect() as connection:
+            version = int(connection.execute(text("show server_version_num")).scalar_one())
+    except OperationalError as error:
+        where = f"{engine.url.host or 'local socket'}:{engine.url.port or 5432}"
+        raise EnvironmentProblem(f"PostgreSQL at {where} cannot be used: {first_sentence(error)}") from error
+    if version < OLDEST_SERVER:
+        raise EnvironmentProblem(f"claimd needs PostgreSQL 15 or later; this server is {version // 10_000}.")
+
+
+def first_sentence(error: OperationalError) -> str:
+    """The driver's message without its chain of attempts and without anything that looks like a password."""
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    return re.sub(r"password=\S+", "password=…", lines[0]) if lines else type(error.orig).__name__
+
+
+def bound_transaction(connection: Connection, limit: timedelta) -> None:
+    """End this transaction by time-outs before `limit` is over, whatever it waits for."""
+    milliseconds = max(1, int(limit.total_seconds() * 1000))
+    connection.execute(
+        text(
+            "select set_config('statement_timeout', :limit, true), set_config('lock_timeout', :lock, true), "
+            "set_config('idle_in_transaction_session_timeout', :limit, true)"
+        ),
+        {"limit": f"{milliseconds}ms", "lock": f"{max(1, milliseconds // 2)}ms"},
+    )

@@ -1,0 +1,74 @@
+"""Columns of integers as one binary COPY, without a Python object per row.
+
+The format is PostgreSQL's: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import sql
+from sqlalchemy import Connection
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its values (or one value for all rows) and where it is null.
+
+    `size` is the width of the SQL type in bytes: 2, 4 or 8.
+    """
+
+    name: str
+    size: int
+    values: npt.NDArray[Any] | int
+    null: npt.NDArray[np.bool_] | None = None
+
+
+def encode_rows(columns: list[Column], rows: int) -> bytes:
+    """The rows as the body of a binary COPY, without signature and trailer."""
+    layout: list[tuple[str, str]] = [("fields", ">i2")]
+    for column in columns:
+        layout += [(f"length of {column.name}", ">i4"), (column.name, f">i{column.size}")]
+    table = np.zeros(rows, dtype=layout)
+    table["fields"] = len(columns)
+    for column in columns:
+        table[f"length of {column.name}"] = column.size
+        table[column.name] = column.values
+    return _without_nulls(table, columns) if any(c.null is not None for c in columns) else table.tobytes()
+
+
+def copy_rows(connection: Connection, table: str, parts: Iterable[tuple[list[Column], int]]) -> None:
+    """COPY each part's rows into `table` in one statement; the parts have the same columns.
+
+    Raises:
+        psycopg.errors.UniqueViolation: and whatever else COPY raises.
+    """
+    iterator = iter(parts)
+    first = next(iterator, None)
+    if first is None:
+        return
+    cursor = connection.connection.cursor()
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in first[0])
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
+    with cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+        copy.write(SIGNATURE)
+        copy.write(encode_rows(*first))
+        for columns, rows in iterator:
+            copy.write(encode_rows(columns, rows))
+        copy.write(TRAILER)
+
+
+def _without_nulls(table: npt.NDArray[Any], columns: list[Column]) -> bytes:
+    raw = table.view(np.uint8).reshape(len(table), table.dtype.itemsize)
+    kept = np.ones(raw.shape, dtype=bool)
+    for column in columns:
+        if column.null is not None:
+            table[f"length of {column.name}"][column.null] = -1
+            start = table.dtype.fields[column.name][1]  # type: ignore[index]
+            kept[column.null, start : start + column.size] = False
+    return raw[kept].tobytes()
