@@ -16,7 +16,7 @@ MIGRATION_LOCK = 4_715_533_001
 
 
 def migrate(engine: Engine) -> str:
-    """Bring the schema to this program's revision; returns that revision. Safe to run twice, and at the same time.
+    """Bring the schema to this program's revision; returns that revision; two at once take turns.
 
     Raises:
         EnvironmentProblem: the server cannot be used.

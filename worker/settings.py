@@ -158,7 +158,7 @@ class Settings(BaseSettings):
             return decode_key(path.read_text(encoding="ascii").strip())
         except (OSError, ValueError) as error:
             raise EnvironmentProblem(
-                "There is no secret key: set CLAIMD_SECRET_KEY, or CLAIMD_DATA_DIR to the folder of `claimd up`."
+                "There is no secret key: set CLAIMD_SECRET_KEY, or CLAIMD_DATA_DIR to that of `claimd up`."
             ) from error
 
 

@@ -16,10 +16,10 @@ class BatchState(StrEnum):
     # `resolving` by a worker's lease. A crash leaves it as it is: the sweep rings for it again.
     RECEIVED = "received"
     # A worker reads the input and looks its identifiers up; nothing is claimed. Goes to `applying`,
-    # or straight to an end for a small batch. A crash leaves an expired lease, which the next worker takes.
+    # or straight to an end for a small batch. A crash leaves a dead lease, which the next worker takes.
     RESOLVING = "resolving"
-    # Chunks are being claimed, each in a transaction of its own. Goes to `previewed`, `completed`, `rejected`,
-    # `cancelled` or `failed` by the finish step. A crash loses only chunks that had not been committed.
+    # Chunks are being claimed, each in a transaction of its own. Goes to `previewed`, `completed`,
+    # `rejected`, `cancelled` or `failed` by the finish step. A crash loses only chunks that had not been committed.
     APPLYING = "applying"
     # A preview is ready and holds nothing. Goes to `resolving` by its confirmation, to `cancelled` by
     # cancelling it or by lapsing. A crash changes nothing.
@@ -28,9 +28,9 @@ class BatchState(StrEnum):
     COMPLETED = "completed"
     # The input as a whole cannot be used: nothing was claimed. No exit.
     REJECTED = "rejected"
-    # Stopped by its owner: what was applied stays, the rest is `not_processed`. No exit but `reverting`.
+    # Stopped by its owner: what was applied stays, the rest is `not_processed`. Goes to `reverting`.
     CANCELLED = "cancelled"
-    # claimd's own fault, after three attempts that cost a worker. Goes to `resolving` or `applying` by resume.
+    # claimd's own fault, after three attempts that cost a worker. Goes back to work by resume.
     FAILED = "failed"
     # Its claims are being given back. Goes to `reverted`. A crash leaves expired leases, as above.
     REVERTING = "reverting"

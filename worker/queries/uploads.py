@@ -18,7 +18,8 @@ _DROP = text(
     "delete from upload_block using gone where upload_key = gone.key"
 )
 _DROP_EXPIRED = text(
-    "with gone as (delete from upload where key in (select key from upload where expires_at < clock_timestamp() "
+    "with gone as (delete from upload where key in "
+    "(select key from upload where expires_at < clock_timestamp() "
     "order by expires_at limit 100 for update skip locked) returning key) "
     "delete from upload_block using gone where upload_key = gone.key"
 )
