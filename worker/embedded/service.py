@@ -55,7 +55,9 @@ class Service(ABC):
             if not self.is_running():
                 raise EnvironmentProblem(f"{self.name} did not start: {self.complaint()}")
             if time.monotonic() > deadline:
-                raise EnvironmentProblem(f"{self.name} did not answer within {self.start_timeout:.0f} s; see {self.log}.")
+                raise EnvironmentProblem(
+                    f"{self.name} did not answer within {self.start_timeout:.0f} s; see {self.log}."
+                )
             time.sleep(_POLL)
 
     def complaint(self) -> str:
