@@ -3,18 +3,18 @@
 import json
 import secrets
 import shutil
-import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
 
 import redis
 
 from worker.embedded.binaries import valkey_server
+from worker.embedded.ending import end_leftovers, servers_in
 from worker.embedded.files import read_json, write_private
 from worker.embedded.ports import LOOPBACK, prefer
-from worker.embedded.process import Command, StopSteps, end_leftovers, spawn
-from worker.embedded.service import Service
+from worker.embedded.process import Command, spawn
+from worker.embedded.service import Service, carry_on
 from worker.errors import EnvironmentProblem
 
 # The password stands in a file that only we can read: `ps` shows arguments to everybody.
@@ -36,13 +36,11 @@ daemonize no
 class EmbeddedBroker(Service):
     """A Valkey server whose files lie in `<data_dir>/broker`; its URL stays the same when it is restarted."""
 
-    stop_steps: ClassVar[StopSteps] = ((signal.SIGTERM, 10.0),)
-    start_timeout: ClassVar[float] = 30.0
+    start_timeout = 30.0
 
     def __init__(self, data_dir: Path) -> None:
-        self.name = "broker"
+        super().__init__("broker", data_dir.absolute() / "logs" / "broker.log")
         self.folder = data_dir.absolute() / "broker"
-        self.log = data_dir.absolute() / "logs" / "broker.log"
         self._access = data_dir.absolute() / "broker.json"
         self._port = 0
         self._password = ""
@@ -52,26 +50,30 @@ class EmbeddedBroker(Service):
         """How to connect, from any program on this machine; known once the server was started."""
         return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
 
-    def start(self) -> None:
-        """Starts the server; if it cannot read its own files, without them: no claim is lost by that.
-
-        Raises:
-            EnvironmentProblem: it ended, or did not answer in time.
-        """
-        try:
-            super().start()
-        except EnvironmentProblem:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            super().start()
-
     def spawn(self) -> None:
         """Ends what a killed predecessor left, and starts the server."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        end_leftovers(self.folder.resolve(), "valkey-server", self.stop_steps)
+        folder = self.folder.resolve()
+        end_leftovers(lambda: servers_in(folder, "valkey-server"), self.stop_steps)
         self._prepare()
         config = _CONFIG.format(host=LOOPBACK, port=self._port, password=self._password)
         write_private(self.folder / "valkey.conf", config)
         self.process = spawn(Command(argv=[valkey_server(), "valkey.conf"], cwd=self.folder), self.log)
+
+    def wait_ready(self, check: Callable[[], None] = carry_on) -> None:
+        """Waits until it answers; if it cannot read its files, without them: no claim is lost by that.
+
+        Raises:
+            EnvironmentProblem: it ended again, or did not answer in time.
+        """
+        try:
+            super().wait_ready(check)
+        except EnvironmentProblem:
+            if self.is_running():
+                raise
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.spawn()
+            super().wait_ready(check)
 
     def is_ready(self) -> bool:
         """Whether it answers and has read its file."""

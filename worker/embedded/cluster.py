@@ -101,7 +101,8 @@ class Cluster:
         if made_by != ours:
             raise EnvironmentProblem(
                 f"The database in {self.folder} was made by PostgreSQL {made_by}, "
-                f"and this is PostgreSQL {ours}: choose another --data-dir, or bring the data over with pg_upgrade."
+                f"and this is PostgreSQL {ours}: "
+                "choose another --data-dir, or bring the data over with pg_upgrade."
             )
 
 

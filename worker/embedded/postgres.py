@@ -5,16 +5,17 @@ import signal
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
+import psutil
 import psycopg
 
 from worker.embedded.account import server_account
 from worker.embedded.binaries import postgres_bin_dir
 from worker.embedded.cluster import ROLE, Cluster, new_password
+from worker.embedded.ending import StopSteps, end_leftovers, servers_in
 from worker.embedded.files import read_json, write_private
 from worker.embedded.ports import LOOPBACK, prefer
-from worker.embedded.process import StopSteps, end_leftovers, spawn
+from worker.embedded.process import spawn
 from worker.embedded.service import Service
 
 _SETTINGS = {
@@ -39,15 +40,14 @@ class EmbeddedPostgres(Service):
     Its URL stays the same when it is restarted, also after kill -9, and where possible from run to run.
     """
 
-    stop_steps: ClassVar[StopSteps] = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
-    start_timeout: ClassVar[float] = 120.0  # recovery after a crash takes as long as there is WAL
+    stop_steps: StopSteps = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
+    start_timeout = 120.0  # recovery after a crash takes as long as there is WAL
 
     def __init__(self, data_dir: Path, bin_dir: Path | None = None) -> None:
         """`bin_dir` has other programs than the wheel's, for tests."""
-        self.name = "postgres"
+        super().__init__("postgres", data_dir.absolute() / "logs" / "postgres.log")
         self.data_dir = data_dir.absolute()
         self.folder = self.data_dir / "postgres"
-        self.log = self.data_dir / "logs" / "postgres.log"
         self._bin_dir = bin_dir
         self._access = self.data_dir / "postgres.json"
         self._port = 0
@@ -63,7 +63,7 @@ class EmbeddedPostgres(Service):
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         account = server_account(self.folder)
         cluster = Cluster(self.folder, self._bin_dir or postgres_bin_dir(account), account)
-        end_leftovers(self.folder.resolve(), "postgres", self.stop_steps)
+        end_leftovers(self._leftovers, self.stop_steps)
         # With no server on this cluster it is stale, and its pid may belong to someone else by now.
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         self._prepare(cluster)
@@ -78,10 +78,12 @@ class EmbeddedPostgres(Service):
             return True
         return False
 
-    def stop(self) -> None:
-        """Ends the server: clients are cut off, what they committed is on disk."""
-        super().stop()
-        end_leftovers(self.folder.resolve(), "postgres", ((signal.SIGQUIT, 5.0),))
+    def clean_up(self) -> None:
+        """Waits for sessions that outlive a killed server: each is a process group of its own."""
+        end_leftovers(self._leftovers, ((signal.SIGQUIT, 5.0),))
+
+    def _leftovers(self) -> list[psutil.Process]:
+        return servers_in(self.folder.resolve(), "postgres")
 
     def _prepare(self, cluster: Cluster) -> None:
         """Sees to cluster, password and port; the first two as they were, the port too if it is free."""

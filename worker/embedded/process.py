@@ -1,4 +1,4 @@
-"""Children that do not outlive claimd: how they are started and how they are ended."""
+"""Children that do not outlive claimd: how they are started."""
 
 import ctypes
 import os
@@ -7,18 +7,12 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from worker.embedded.files import closing, open_log
 
 _PR_SET_PDEATHSIG = 1
-
-StopSteps = Sequence[tuple[signal.Signals, float]]
-"""Signals to send, and how many seconds to wait after each."""
 
 
 @dataclass(frozen=True)
@@ -85,54 +79,6 @@ def run(command: Command, text: str = "") -> "subprocess.CompletedProcess[str]":
         group=account.gid if account else None,
         extra_groups=[] if account else None,
     )
-
-
-def end(process: subprocess.Popen[bytes], steps: StopSteps) -> None:
-    """Ends `process` by the signals of `steps`, at last by SIGKILL, and whatever it left in its group."""
-    for number, grace in steps:
-        if process.poll() is None:
-            send(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(grace)
-    kill_group(process.pid)
-    process.wait()
-
-
-def kill_group(group: int) -> None:
-    """Kills every process of a group that we made."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """Sends a signal to a process that may be gone already."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def processes_in(folder: Path, name: str) -> list[psutil.Process]:
-    """The processes of program `name` whose working folder is `folder`: who they are cannot be mistaken."""
-    found = []
-    for process in psutil.process_iter(["name"]):
-        with suppress(psutil.Error):
-            if process.info["name"] == name and Path(process.cwd()) == folder:
-                found.append(process)
-    return found
-
-
-def end_leftovers(folder: Path, name: str, steps: StopSteps) -> None:
-    """Ends what an earlier claimd that was killed left running in `folder`."""
-    for number, grace in (*steps, (signal.SIGKILL, 5.0)):
-        leftovers = processes_in(folder, name)
-        if not leftovers:
-            return
-        pids = {process.pid for process in leftovers}
-        for process in leftovers:
-            with suppress(psutil.Error):
-                # A server's own children follow it, unless it is dead.
-                if process.ppid() not in pids:
-                    process.send_signal(number)
-        psutil.wait_procs(leftovers, timeout=grace)
 
 
 def _tie_to_parent(number: signal.Signals) -> Callable[[], None] | None:

@@ -4,24 +4,30 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
+from worker.embedded.ending import StopSteps, at_leisure, end_together
 from worker.embedded.files import last_line
-from worker.embedded.process import StopSteps, end
 from worker.errors import EnvironmentProblem
 
 _POLL = 0.02
 
 
+def carry_on() -> None:
+    """Nobody asked to stop waiting."""
+
+
 class Service(ABC):
     """One named child: knows how to start it, whether it answers, and how to stop it in good order."""
 
-    name: str
-    log: Path
-    stop_steps: ClassVar[StopSteps] = ((signal.SIGTERM, 10.0),)
-    start_timeout: ClassVar[float] = 60.0
-    process: subprocess.Popen[bytes] | None = None
+    stop_steps: StopSteps = ((signal.SIGTERM, 10.0),)
+    start_timeout: float = 60.0
+
+    def __init__(self, name: str, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
     def spawn(self) -> None:
@@ -31,20 +37,20 @@ class Service(ABC):
     def is_ready(self) -> bool:
         """Whether it answers."""
 
-    def start(self) -> None:
-        """Starts the child and waits until it answers.
+    def start(self, check: Callable[[], None] = carry_on) -> None:
+        """Starts the child and waits until it answers; `check` may raise to give up.
 
         Raises:
             EnvironmentProblem: it ended, or did not answer in time.
         """
         try:
             self.spawn()
-            self.wait_ready()
+            self.wait_ready(check)
         except BaseException:
             self.stop()
             raise
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, check: Callable[[], None] = carry_on) -> None:
         """Waits until it answers.
 
         Raises:
@@ -52,17 +58,15 @@ class Service(ABC):
         """
         deadline = time.monotonic() + self.start_timeout
         while not self.is_ready():
+            check()
             if not self.is_running():
-                raise EnvironmentProblem(f"{self.name} did not start: {self.complaint()}")
+                said = last_line(self.log) or "it said nothing"
+                raise EnvironmentProblem(f"{self.name} did not start: {said} (see {self.log})")
             if time.monotonic() > deadline:
                 raise EnvironmentProblem(
-                    f"{self.name} did not answer within {self.start_timeout:.0f} s; see {self.log}."
+                    f"{self.name} did not answer within {self.start_timeout:.0f} s (see {self.log})"
                 )
             time.sleep(_POLL)
-
-    def complaint(self) -> str:
-        """The last thing the child wrote, for people."""
-        return f"{last_line(self.log) or 'it said nothing'} (see {self.log})"
 
     def is_running(self) -> bool:
         """Whether the child lives."""
@@ -70,6 +74,17 @@ class Service(ABC):
 
     def stop(self) -> None:
         """Ends the child and everything that it started; harmless if it does not run."""
-        if self.process is not None:
-            end(self.process, self.stop_steps)
-            self.process = None
+        stop_together([self])
+
+    def clean_up(self) -> None:  # noqa: B027  # most have nothing to do
+        """What remains to be done after the child has ended."""
+
+
+def stop_together(services: Sequence[Service], hurry: Callable[[], bool] = at_leisure) -> None:
+    """Stops several services side by side; `hurry` skips the waits."""
+    running = [(service.process, service.stop_steps) for service in services if service.process is not None]
+    end_together(running, hurry)
+    for service in services:
+        if service.process is not None:
+            service.clean_up()
+            service.process = None
