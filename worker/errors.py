@@ -6,6 +6,8 @@ ClaimdError
 ├── Refused                 the request cannot be carried out; each has a stable problem type
 │   ├── NotFound
 │   ├── Forbidden
+│   ├── AlreadyExists       a name or an identifier is taken
+│   ├── ImportConflicts     lines of an inventory file contradict each other or the inventory
 │   ├── WrongState          it makes no sense in the batch's present state
 │   └── Invalid             an option or a body that cannot be understood
 └── LostLease               the work item was given to someone else, or taken back
@@ -57,6 +59,20 @@ class Forbidden(Refused):
 
     status = 403
     problem_type = "forbidden"
+
+
+class AlreadyExists(Refused):
+    """There is one already."""
+
+    status = 409
+    problem_type = "already-exists"
+
+
+class ImportConflicts(Refused):
+    """The inventory file cannot be imported."""
+
+    status = 422
+    problem_type = "inventory-conflict"
 
 
 class WrongState(Refused):
