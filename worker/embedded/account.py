@@ -31,8 +31,7 @@ def server_account(cluster: Path) -> Account | None:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
     raise EnvironmentProblem(
-        "PostgreSQL does not run as root, and there is no account `postgres` or `nobody`: "
-        "run claimd as another user."
+        "PostgreSQL does not run as root, and there is no account `postgres` or `nobody`: run claimd as another user."
     )
 
 

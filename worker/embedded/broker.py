@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -50,15 +51,15 @@ class EmbeddedBroker(Service):
         """How to connect, from any program on this machine; known once the server was started."""
         return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
 
-    def spawn(self) -> None:
-        """Ends what a killed predecessor left, and starts the server."""
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Ends what a killed claimd left, and starts the server."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = self.folder.resolve()
         end_leftovers(lambda: servers_in(folder, "valkey-server"), self.stop_steps)
         self._prepare()
         config = _CONFIG.format(host=LOOPBACK, port=self._port, password=self._password)
         write_private(self.folder / "valkey.conf", config)
-        self.process = spawn(Command(argv=[valkey_server(), "valkey.conf"], cwd=self.folder), self.log)
+        return spawn(Command(argv=[valkey_server(), "valkey.conf"], cwd=self.folder), self.log)
 
     def wait_ready(self, check: Callable[[], None] = carry_on) -> None:
         """Waits until it answers; if it cannot read its files, without them: no claim is lost by that.

@@ -3,13 +3,14 @@
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker.embedded.account import give
 from worker.embedded.binaries import major_version
-from worker.embedded.files import sync_folder
+from worker.embedded.files import closing, sync_folder
 from worker.embedded.process import Account, Command, run
 from worker.errors import EnvironmentProblem
 
@@ -27,20 +28,24 @@ class Cluster:
     bin_dir: Path
     account: Account | None
 
-    def command(self, program: str, *arguments: str, folder: Path | None = None) -> Command:
+    @contextmanager
+    def command(self, program: str, *arguments: str, folder: Path | None = None) -> Iterator[Command]:
         """A command line on the cluster, whose folder is written `{folder}` in `arguments`.
 
-        Root's server runs under another account, which need not be able to pass the folders above. The
-        working folder is entered while still root, and `/proc/self/cwd` leads into it from there: nobody's
-        home has to be opened, and the path can have any length.
+        Root's server runs under another account, which need not be able to pass the folders above. The folder
+        is opened while still root, and `/proc/self/fd/…` leads into it from there: nobody's home has to be
+        opened to others, and the path can have any length.
         """
         folder = folder or self.folder
-        name = str(folder) if self.account is None else "/proc/self/cwd"
-        argv: list[str | Path] = [
-            self.bin_dir / program,
-            *(word.replace("{folder}", name) for word in arguments),
-        ]
-        return Command(argv=argv, env=_environment(), cwd=folder, account=self.account)
+        with closing(os.open(folder, os.O_RDONLY)) as descriptor:
+            name = str(folder) if self.account is None else f"/proc/self/fd/{descriptor}"
+            yield Command(
+                argv=[self.bin_dir / program, *(word.replace("{folder}", name) for word in arguments)],
+                env=_environment(),
+                cwd=folder,
+                account=self.account,
+                descriptors=() if self.account is None else (descriptor,),
+            )
 
     def exists(self) -> bool:
         """Whether there is a cluster already.
@@ -73,13 +78,9 @@ class Cluster:
         self._single_user(self.folder, [f"ALTER ROLE {ROLE} PASSWORD '{password}'"])
 
     def _initialize(self, folder: Path, password: str) -> None:
-        answer = run(
-            self.command(
-                "initdb",
-                *("-D", "{folder}", "-U", _SUPERUSER, "-E", "UTF8", "--locale=C", "--auth=reject"),
-                folder=folder,
-            )
-        )
+        options = ("-U", _SUPERUSER, "-E", "UTF8", "--locale=C", "--auth=reject")
+        with self.command("initdb", "-D", "{folder}", *options, folder=folder) as command:
+            answer = run(command)
         if answer.returncode != 0:
             raise EnvironmentProblem(f"PostgreSQL could not make {folder}: {_gist(answer.stderr)}")
         role = f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'"
@@ -89,9 +90,8 @@ class Cluster:
     def _single_user(self, folder: Path, statements: Sequence[str]) -> None:
         # A password with quotes or line ends would break out of its statement; ours are hexadecimal.
         arguments = ("--single", "-D", "{folder}", "-c", "exit_on_error=true", _SUPERUSER)
-        answer = run(
-            self.command("postgres", *arguments, folder=folder), "".join(f"{line};\n" for line in statements)
-        )
+        with self.command("postgres", *arguments, folder=folder) as command:
+            answer = run(command, "".join(f"{line};\n" for line in statements))
         if answer.returncode != 0:
             raise EnvironmentProblem(f"PostgreSQL could not set up {folder}: {_gist(answer.stderr)}")
 

@@ -22,10 +22,8 @@ def at_leisure() -> bool:
     return False
 
 
-def end_together(
-    children: Sequence[tuple[subprocess.Popen[bytes], StopSteps]], hurry: Callable[[], bool]
-) -> None:
-    """Ends children side by side, each by its own steps, with all of their groups; `hurry` skips the waits."""
+def end_together(children: Sequence[tuple[subprocess.Popen[bytes], StopSteps]], hurry: Callable[[], bool]) -> None:
+    """Ends children side by side, each by its own steps and with its group; `hurry` skips the waits."""
     endings = [_Ending(process, steps) for process, steps in children]
     while any([not ending.advance(hurry=hurry()) for ending in endings]):  # noqa: C419  # every one has to move
         time.sleep(_POLL)

@@ -63,18 +63,26 @@ def data_dir_lock(data_dir: Path) -> Iterator[None]:
     """Keeps a second claimd out of `data_dir`; the kernel lets go of it however the holder ends.
 
     Raises:
-        EnvironmentProblem: another claimd holds it.
+        EnvironmentProblem: another claimd holds it, or it belongs to someone else.
     """
     # Python's descriptors are not inherited by children, so no orphan can hold the lock.
-    with closing(os.open(data_dir / "claimd.lock", os.O_RDWR | os.O_CREAT, 0o600)) as descriptor:
+    with closing(_open_lock(data_dir)) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise EnvironmentProblem(
-                f"Another claimd is running in the data folder {data_dir}: "
-                "stop it first, or choose another --data-dir."
+                f"Another claimd is running in the data folder {data_dir}: stop it first, or choose another --data-dir."
             ) from error
         yield
+
+
+def _open_lock(data_dir: Path) -> int:
+    try:
+        return os.open(data_dir / "claimd.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"The data folder {data_dir} cannot be used ({error.strerror}): choose another --data-dir."
+        ) from error
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 import secrets
 import socket
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 _FIRST, _LAST = 20_000, 32_000
 _TRIES = 200
+_ABSTRACT_NAMES = sys.platform == "linux"
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -41,6 +44,34 @@ def free_port() -> int:
 def prefer(port: int, host: str = LOOPBACK) -> int:
     """`port` if it is one and free, else another."""
     return port if port and is_free(port, host) else free_port()
+
+
+@dataclass(frozen=True)
+class HeldPort:
+    """A port that no other claimd on this machine takes while we have not begun to listen on it yet."""
+
+    number: int
+    _guard: socket.socket
+
+    def release(self) -> None:
+        """Lets go of it."""
+        self._guard.close()
+
+
+def hold(port: int, host: str = LOOPBACK) -> HeldPort | None:
+    """Holds `port`, or any free one for 0; None if it is taken or held."""
+    port = port or free_port()
+    guard = socket.socket(socket.AF_UNIX if _ABSTRACT_NAMES else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if _ABSTRACT_NAMES:
+            guard.bind(f"\0claimd-port-{port}")  # no file; the kernel frees the name with the process
+    except OSError:
+        guard.close()
+        return None
+    if not is_free(port, host):
+        guard.close()
+        return None
+    return HeldPort(port, guard)
 
 
 def _first_ephemeral() -> int:

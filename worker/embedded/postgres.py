@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -58,8 +59,8 @@ class EmbeddedPostgres(Service):
         """How to connect, from any program on this machine; known once the server was started."""
         return f"postgresql://{ROLE}:{self._password}@{LOOPBACK}:{self._port}/{ROLE}"
 
-    def spawn(self) -> None:
-        """Makes the cluster if there is none, ends what a killed predecessor left, and starts the server."""
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Makes the cluster if there is none, ends what a killed claimd left, and starts the server."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         account = server_account(self.folder)
         cluster = Cluster(self.folder, self._bin_dir or postgres_bin_dir(account), account)
@@ -68,8 +69,8 @@ class EmbeddedPostgres(Service):
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         self._prepare(cluster)
         settings = [f"-c{name}={value}" for name, value in (_SETTINGS | {"port": str(self._port)}).items()]
-        command = cluster.command("postgres", "-D", "{folder}", *settings)
-        self.process = spawn(replace(command, death_signal=signal.SIGINT), self.log)
+        with cluster.command("postgres", "-D", "{folder}", *settings) as command:
+            return spawn(replace(command, death_signal=signal.SIGINT), self.log)
 
     def is_ready(self) -> bool:
         """Whether the role `claimd` can connect."""

@@ -33,6 +33,7 @@ class Command:
     cwd: Path = Path("/")
     account: Account | None = None
     death_signal: signal.Signals = signal.SIGTERM
+    descriptors: Sequence[int] = ()  # open files that the program finds under the same numbers
 
 
 def spawn(command: Command, log: Path) -> subprocess.Popen[bytes]:
@@ -58,6 +59,7 @@ def spawn(command: Command, log: Path) -> subprocess.Popen[bytes]:
             group=account.gid if account else None,
             extra_groups=[] if account else None,
             umask=0o077,
+            pass_fds=command.descriptors,
             preexec_fn=_tie_to_parent(command.death_signal),  # noqa: PLW1509  # one system call
         )
 
@@ -74,6 +76,7 @@ def run(command: Command, text: str = "") -> "subprocess.CompletedProcess[str]":
         errors="replace",
         capture_output=True,
         check=False,
+        pass_fds=command.descriptors,
         start_new_session=True,
         user=account.uid if account else None,
         group=account.gid if account else None,

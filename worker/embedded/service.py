@@ -23,19 +23,24 @@ class Service(ABC):
 
     stop_steps: StopSteps = ((signal.SIGTERM, 10.0),)
     start_timeout: float = 60.0
+    process: subprocess.Popen[bytes] | None = None
 
     def __init__(self, name: str, log: Path) -> None:
         self.name = name
         self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
-    def spawn(self) -> None:
-        """Starts the child and does not wait for it; also after it died, then with the same address."""
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Makes what the child needs, and the child; after it died with the same address as before."""
 
     @abstractmethod
     def is_ready(self) -> bool:
         """Whether it answers."""
+
+    def spawn(self) -> None:
+        """Starts the child and does not wait for it; what is left of an earlier one is ended first."""
+        self.stop()
+        self.process = self.launch()
 
     def start(self, check: Callable[[], None] = carry_on) -> None:
         """Starts the child and waits until it answers; `check` may raise to give up.
@@ -57,9 +62,12 @@ class Service(ABC):
             EnvironmentProblem: it ended, or did not answer in time.
         """
         deadline = time.monotonic() + self.start_timeout
-        while not self.is_ready():
+        while True:
+            running = self.is_running()  # asked first: a program may end well between the two questions
+            if self.is_ready():
+                return
             check()
-            if not self.is_running():
+            if not running:
                 said = last_line(self.log) or "it said nothing"
                 raise EnvironmentProblem(f"{self.name} did not start: {said} (see {self.log})")
             if time.monotonic() > deadline:

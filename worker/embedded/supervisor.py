@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from worker.embedded.ending import kill_group
 from worker.embedded.service import Service, stop_together
 from worker.errors import EnvironmentProblem
 
@@ -85,6 +84,17 @@ class Supervisor:
         for service in services:
             service.wait_ready(self.check)
 
+    def run_errand(self, errand: Service) -> None:
+        """Runs a program to its end before anything else is started.
+
+        Raises:
+            EnvironmentProblem: it failed.
+            Interrupted: somebody asked to stop.
+        """
+        self.check()
+        errand.start(self.check)
+        errand.stop()
+
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Watches over the children until somebody asks to stop or `until` is true."""
         while not self._requests and not until():
@@ -118,8 +128,6 @@ class Supervisor:
 
     def _restart(self, child: _Child) -> None:
         service = child.service
-        if service.process is not None:
-            kill_group(service.process.pid)
         child.restart_at, child.started_at = None, time.monotonic()
         try:
             service.spawn()

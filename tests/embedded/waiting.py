@@ -1,0 +1,26 @@
+"""Waiting for other processes, with a deadline."""
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+
+def wait_until(happened: Callable[[], object], seconds: float = 15.0) -> None:
+    """Polls until `happened` is true.
+
+    Raises:
+        AssertionError: it was not, in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; one that nobody has fetched yet counts as ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
