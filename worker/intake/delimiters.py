@@ -11,6 +11,7 @@ from worker.intake.columns import known_names, report_start
 from worker.intake.formulas import unescape_formula
 from worker.intake.identifiers import normalise
 from worker.intake.numbers import joined_numbers
+from worker.intake.payloads import is_url
 from worker.intake.records import SENTINEL
 from worker.intake.text import clean
 from worker.states import Reason
@@ -66,4 +67,6 @@ def _merit(first: First, sample: Sequence[str]) -> tuple[int, int, int, int, int
     cut = [record for record in records if len(record) > 1]
     sensible = sum(not isinstance(normalise(record[0]), Reason) for record in cut)
     order = -DELIMITERS.index(first.delimiter) if first.delimiter in DELIMITERS else 0
-    return known, len(first.cells), sensible, -len(cut), order
+    # A URL may have any of the delimiters in it: where one comes first, more cells are no better.
+    cells = 1 if is_url(first.cells[0]) else len(first.cells)
+    return known, cells, sensible, -len(cut), order

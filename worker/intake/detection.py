@@ -23,7 +23,7 @@ from worker.intake.problems import (
 from worker.intake.records import allow_fields
 
 # Four quotes in a row are a cell with a quote in it.
-_is_blank = re.compile(r'(?:[\s,;]|""(?!"))*').fullmatch
+_is_blank = re.compile(r'(?:[\s,;]|""(?!"))*+').fullmatch
 HEADERLESS: Final = ("identifier",)
 _ENCODING_HEAD: Final = 4096
 
@@ -56,9 +56,7 @@ class _Opening:
     """The input up to its first records."""
 
     def __init__(self, blocks: Iterator[bytes], encoding: Encoding, limits: Limits) -> None:
-        self._lines = PhysicalLines(
-            without_bytes(blocks, encoding.bom), encoding.name, limits.record_chars, 1
-        )
+        self._lines = PhysicalLines(without_bytes(blocks, encoding.bom), encoding.name, limits.record_chars, 1)
         self._encoding = encoding.name
         self._limits = limits
         self._offset = encoding.bom

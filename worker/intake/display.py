@@ -2,6 +2,7 @@
 
 from worker.intake.dialect import Dialect
 from worker.intake.identifiers import MASK
+from worker.intake.json_source import OWN_COLUMNS
 from worker.intake.payloads import mask_codes
 
 
@@ -10,19 +11,23 @@ def masked_cells(dialect: Dialect, record: list[str]) -> list[str]:
     cells = list(map(mask_codes, record))
     cells += [""] * (len(dialect.names) - len(cells))
     column = dialect.roles.get("claim_code")
-    if column is not None and cells[column].strip():
-        cells[column] = MASK
-    return cells
+    return cells if column is None else _masked_column(cells, column)
 
 
 def masked_records(dialect: Dialect, records: list[list[str]]) -> list[list[str]]:
     """The same for many records, quickly where there is nothing to mask."""
-    if "claim_code" in dialect.roles:
+    simple = min(map(len, records), default=0) >= len(dialect.names) and not _any_parameter(records)
+    if not simple:
         return [masked_cells(dialect, record) for record in records]
-    width = len(dialect.names)
-    if min(map(len, records), default=0) >= width and not _any_parameter(records):
-        return records
-    return [masked_cells(dialect, record) for record in records]
+    column = dialect.roles.get("claim_code")
+    return records if column is None else [_masked_column(record, column) for record in records]
+
+
+def _masked_column(record: list[str], column: int) -> list[str]:
+    cells = record.copy()
+    if cells[column].strip():
+        cells[column] = MASK
+    return cells
 
 
 def _any_parameter(records: list[list[str]]) -> bool:
@@ -34,9 +39,8 @@ def input_of(dialect: Dialect, record: list[str]) -> dict[str, str]:
     """`{column: value}` as typed, codes masked; filled cells beyond the header are `column_N`."""
     cells = masked_cells(dialect, record)
     if dialect.source == "json":
-        filled = len(record)
-        typed = dict(zip(dialect.names, cells[:filled], strict=False))
-        return {name: cell for name, cell in typed.items() if cell or name == dialect.names[filled - 1]}
+        own = OWN_COLUMNS[len(record)]
+        return dict(zip(dialect.names[own], cells[own], strict=True))
     named = dict(zip(dialect.names, cells, strict=False))
     for position, cell in enumerate(cells[len(named) :], start=len(named) + 1):
         if cell.strip():

@@ -22,6 +22,5 @@ def unescape_formula(cell: str) -> str:
 def unescape_records(records: list[list[str]]) -> list[list[str]]:
     """The records, with every cell as it was before a report escaped it."""
     return [
-        list(map(unescape_formula, record)) if any(cell[:1] == "'" for cell in record) else record
-        for record in records
+        list(map(unescape_formula, record)) if any(cell[:1] == "'" for cell in record) else record for record in records
     ]

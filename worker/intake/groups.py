@@ -38,9 +38,7 @@ def without_bytes(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:
         count = max(0, count - len(block))
 
 
-def _read_csv_groups(
-    blocks: Iterator[bytes], dialect: Dialect, limits: Limits, start: Checkpoint
-) -> Iterator[Group]:
+def _read_csv_groups(blocks: Iterator[bytes], dialect: Dialect, limits: Limits, start: Checkpoint) -> Iterator[Group]:
     lines = PhysicalLines(blocks, dialect.encoding, limits.record_chars, start.line)
     for batch in RecordReader(lines, dialect.delimiter, limits).batches():
         group = _group(batch, dialect, limits, start)
@@ -82,7 +80,7 @@ def _as_typed(batch: Batch, dialect: Dialect, limits: Limits) -> list[list[str]]
         records = [[*record[:width], *record[width + len(REPORT_COLUMNS) :]] for record in records]
     if "'" in batch.text:
         records = unescape_records(records)
-    if dialect.delimiter == "," and (longest > width or may_have_cut_numbers(batch.text)):
+    if dialect.delimiter == "," and may_have_cut_numbers(batch.text, too_long=longest > width):
         records = [joined_numbers(record, ",", width) for record in records]
     return records
 

@@ -13,8 +13,7 @@ _HINTS: Final = MappingProxyType(
         ),
         Reason.TOO_LONG: "An identifier has at most 64 characters. Check whether two of them ran together.",
         Reason.BAD_CHARACTER: (
-            "An identifier has only letters A-Z, digits and . _ : - in it. Check for a typing error or a "
-            "wrong column."
+            "An identifier has only letters A-Z, digits and . _ : - in it. Check for a typing error or a wrong column."
         ),
         Reason.EMPTY: "Fill in device_id, kit_id, identifier, or serial_number and claim_code.",
         Reason.MASKED_CODE: "Reports show claim codes as ***. Put the code itself in again.",

@@ -14,7 +14,8 @@ MAX_CODE_LENGTH: Final = 128
 # hexadecimal identifier such as 12345678e1234567.
 MANGLED: Final = r"[+-]?[0-9]{1,3}(?:(?:[.,][0-9]+)?[eE]\+[0-9]{1,3}|[.,][0-9]+[eE]-?[0-9]{1,3})"
 
-_is_plain = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch
+is_plain = re.compile(rf"(?!{MANGLED}$)[A-Za-z0-9._:-]{{1,64}}").fullmatch
+is_plain_code = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _is_mangled = re.compile(MANGLED).fullmatch
 _has_bad_character = re.compile(r"[^A-Za-z0-9._:-]").search
 _has_control = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search
@@ -22,9 +23,7 @@ _has_control = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search
 
 def normalise(text: str) -> str | Reason:
     """An identifier as it is stored and compared, or why `text` cannot be one."""
-    if _is_plain(text) and not _is_mangled(text):
-        return text.lower()
-    return _normalise_trimmed(_unquoted(clean(text)))
+    return text.lower() if is_plain(text) else _normalise_trimmed(_unquoted(clean(text)))
 
 
 def _normalise_trimmed(text: str) -> str | Reason:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import Any, Final
 
-from worker.intake.columns import KNOWN
 from worker.intake.dialect import GROUP_LINES, Checkpoint, Dialect, Group, Limits
 from worker.intake.problems import not_json, too_many_rows
 
-NAMES: Final = KNOWN[:4]
+NAMES: Final = ("device_id", "kit_id", "serial_number", "claim_code")
+# Which columns an entry has, by the length of its record: that tells which list it was in, also if it is empty.
+OWN_COLUMNS: Final = MappingProxyType({1: slice(0, 1), 2: slice(1, 2), 4: slice(2, 4)})
 
 
 def json_dialect() -> Dialect:
@@ -16,9 +18,7 @@ def json_dialect() -> Dialect:
     return Dialect("json", "utf-8", ",", NAMES, Checkpoint(row=1, offset=0, line=0))
 
 
-def read_json_groups(
-    blocks: Iterable[bytes], _dialect: Dialect, limits: Limits, start: Checkpoint
-) -> Iterator[Group]:
+def read_json_groups(blocks: Iterable[bytes], _dialect: Dialect, limits: Limits, start: Checkpoint) -> Iterator[Group]:
     """The groups of the body in `blocks`, all of it, from row `start.row` on."""
     records = _records(b"".join(blocks))
     if len(records) > limits.rows:
@@ -29,7 +29,7 @@ def read_json_groups(
 
 
 def _records(body: bytes) -> list[list[str]]:
-    """One record for each entry; its length tells which list it was in, also if the entry is empty."""
+    """One record for each entry."""
     try:
         content = json.loads(body)
         kits = [["", _storable(kit_id)] for kit_id in _entries(content, "kit_ids")]

@@ -3,16 +3,16 @@
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Final
 
 _is_mantissa = re.compile(r"[+-]?[0-9]{1,3}").fullmatch
 _is_rest = re.compile(r"[0-9]+[eE]\+[0-9]{1,3}").fullmatch
 _is_loose_rest = re.compile(r"[0-9]+[eE][+-]?[0-9]{1,3}").fullmatch
-_MARKS: Final = ("E+", "e+")
+_has_cut = re.compile(r"[0-9],[0-9]+[eE][+-]?[0-9]").search
 
 
-def may_have_cut_numbers(text: str) -> bool:
-    return _MARKS[0] in text or _MARKS[1] in text
+def may_have_cut_numbers(text: str, *, too_long: bool) -> bool:
+    """Whether records have to be looked at one by one; `too_long` if some have more cells than the header."""
+    return ("E+" in text or "e+" in text or too_long) and _has_cut(text) is not None
 
 
 def joined_numbers(record: list[str], delimiter: str, width: int = 1) -> list[str]:

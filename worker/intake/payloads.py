@@ -62,9 +62,7 @@ def _single(column: str, text: str) -> Payload | Reason:
 
 def _pair(values: dict[str, str]) -> Payload | Reason:
     serial_number, code = checked_pair(values.get("serialnumber", ""), values.get("claimcode", ""))
-    return (
-        serial_number if isinstance(serial_number, Reason) else Payload("serial_number", serial_number, code)
-    )
+    return serial_number if isinstance(serial_number, Reason) else Payload("serial_number", serial_number, code)
 
 
 def checked_pair(serial_number: str, code: str) -> tuple[str | Reason, str]:

@@ -58,9 +58,7 @@ def unbalanced_quotes(line: int) -> InputRejected:
 
 
 def too_many_columns(line: int, limit: int) -> InputRejected:
-    return InputRejected(
-        "too-many-columns", "Too many columns", f"A record has more than {limit:,} cells.", line
-    )
+    return InputRejected("too-many-columns", "Too many columns", f"A record has more than {limit:,} cells.", line)
 
 
 def too_many_rows(line: int | None, limit: int) -> InputRejected:
@@ -83,6 +81,4 @@ def no_known_column(names: list[str], known: tuple[str, ...], line: int) -> Inpu
 
 
 def repeated_column(name: str, line: int) -> InputRejected:
-    return InputRejected(
-        "repeated-column", "A column comes twice", f"More than one column is called {name}.", line
-    )
+    return InputRejected("repeated-column", "A column comes twice", f"More than one column is called {name}.", line)

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final, TypeAlias
 
 from worker.intake.dialect import Dialect, Group
-from worker.intake.identifiers import MANGLED, MAX_LENGTH, normalise
+from worker.intake.identifiers import MANGLED, MAX_LENGTH, is_plain, is_plain_code, normalise
 from worker.intake.payloads import Payload, checked_pair, is_url, read_url
 from worker.intake.text import clean
 from worker.states import Reason
@@ -50,6 +50,20 @@ class References:
         self.identifiers[row] = identifier
         if code is not None:
             self.codes[row] = code
+
+    def name_all(self, rows: Rows, kind: RefKind, identifiers: list[str]) -> None:
+        """Give every one of `rows` a name, which `forget` takes back."""
+        if isinstance(rows, range):
+            self.kinds[:] = bytes([kind]) * len(rows)
+            self.identifiers[:] = identifiers
+        else:
+            for row, identifier in zip(rows, identifiers, strict=True):
+                self.name(row, kind, identifier)
+
+    def forget(self, row: int) -> None:
+        self.kinds[row] = RefKind.INVALID
+        self.identifiers[row] = ""
+        self.codes.pop(row, None)
 
     def refuse(self, row: int, reason: Reason) -> None:
         self.reasons[row] = reason
@@ -98,16 +112,18 @@ def _take_column(found: References, cells: list[str] | None, rows: Rows, kind: R
     """Name or refuse every row whose cell is filled; the others are left for the next column."""
     if cells is None:
         return rows
-    if isinstance(rows, range) and (plain := _all_plain(cells)):
-        found.kinds[:] = bytes([kind]) * len(rows)
-        found.identifiers[:] = plain
+    if plain := _all_plain(cells):
+        found.name_all(rows, kind, plain)
         return ()
+    cells = list(map(str.strip, cells))
+    found.name_all(rows, kind, list(map(str.lower, cells)))
     left = []
-    for row, cell in zip(rows, cells, strict=True):
-        if clean(cell):
-            read(found, row, kind, cell)
+    for index in [index for index, cell in enumerate(cells) if not is_plain(cell)]:
+        found.forget(rows[index])
+        if clean(cells[index]):
+            read(found, rows[index], kind, cells[index])
         else:
-            left.append(row)
+            left.append(rows[index])
     return left
 
 
@@ -116,9 +132,7 @@ def _all_plain(cells: list[str]) -> list[str] | None:
     text = "\n".join(cells)
     if not text.isascii() or max(map(len, cells)) > MAX_LENGTH or not min(map(len, cells)):
         return None
-    if len(text.encode().translate(None, _ALLOWED)) != len(cells) - 1 or (
-        "." in text and _mangled_line(text)
-    ):
+    if len(text.encode().translate(None, _ALLOWED)) != len(cells) - 1 or ("." in text and _mangled_line(text)):
         return None
     return text.lower().split("\n")
 
@@ -149,12 +163,17 @@ def _take_pairs(found: References, records: Records, dialect: Dialect, rows: Row
     codes = _column(records, dialect, "claim_code", rows)
     if serial_numbers is None or codes is None:
         return rows
+    serial_numbers, codes = list(map(str.strip, serial_numbers)), list(map(str.strip, codes))
+    found.name_all(rows, RefKind.PAIR, list(map(str.lower, serial_numbers)))
+    found.codes.update(zip(rows, codes, strict=True))
     left = []
-    for row, serial_number, code in zip(rows, serial_numbers, codes, strict=True):
-        if clean(serial_number) and code.strip():
-            _pair(found, row, serial_number, code)
+    pairs = enumerate(zip(serial_numbers, codes, strict=True))
+    for index in [index for index, (name, code) in pairs if not (is_plain(name) and is_plain_code(code))]:
+        found.forget(rows[index])
+        if clean(serial_numbers[index]) and codes[index]:
+            _pair(found, rows[index], serial_numbers[index], codes[index])
         else:
-            left.append(row)
+            left.append(rows[index])
     return left
 
 
@@ -167,9 +186,7 @@ def _pair(found: References, row: int, serial_number: str, code: str) -> None:
 
 
 def _refuse_rest(found: References, record: list[str], dialect: Dialect, row: int) -> None:
-    filled = {
-        name for name, column in dialect.roles.items() if column < len(record) and clean(record[column])
-    }
+    filled = {name for name, column in dialect.roles.items() if column < len(record) and clean(record[column])}
     if "serial_number" in filled:
         found.refuse(row, Reason.MISSING_CODE)
     elif "claim_code" in filled:
