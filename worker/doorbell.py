@@ -11,9 +11,22 @@ class Doorbell(Protocol):
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
         """Ask `times` workers to look. Never raises and never waits long: the sweep rings again."""
 
+    def waiting(self, queue: Queue) -> int | None:
+        """How many rings wait in `queue`; None if the broker cannot be asked. Never raises."""
+
+    def close(self, timeout: float) -> None:
+        """Send what was rung, for `timeout` seconds at most."""
+
 
 class SilentDoorbell:
     """Rings nowhere: the sweep finds the work. For programs without a broker."""
 
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
+        """Do nothing."""
+
+    def waiting(self, queue: Queue) -> int | None:  # noqa: ARG002  # of the protocol
+        """Nothing ever waits."""
+        return 0
+
+    def close(self, timeout: float) -> None:
         """Do nothing."""

@@ -122,6 +122,11 @@ class Settings(BaseSettings):
         description="A doorbell that nobody answered is rung again after this time.",
     )
 
+    shutdown_grace: timedelta = Field(
+        default=timedelta(seconds=5),
+        description="Time that running work gets to finish after a SIGTERM, before it is handed back.",
+    )
+
     @field_validator("secret_key")
     @classmethod
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:

@@ -1,0 +1,26 @@
+"""Transport: each task calls one use-case on the batch that its message names."""
+
+from celery import shared_task
+
+from worker.batches import work
+from worker.states import WorkKind
+from worker.tasks.names import task_name
+from worker.tasks.process import process_runtime
+
+
+@shared_task(name=task_name(WorkKind.RESOLVE))
+def resolve(batch_id: str) -> None:
+    """Take the batch's resolve step if it is due."""
+    work.run_resolve(process_runtime(), batch_id)
+
+
+@shared_task(name=task_name(WorkKind.APPLY))
+def apply(batch_id: str) -> None:
+    """Take apply steps of the batch as long as some are due."""
+    work.run_apply(process_runtime(), batch_id)
+
+
+@shared_task(name=task_name(WorkKind.FINISH))
+def finish(batch_id: str) -> None:
+    """Take the batch's finish step if it is due."""
+    work.run_finish(process_runtime(), batch_id)

@@ -1,0 +1,52 @@
+"""Celery's main process: `python -m worker.tasks.pool HEARTBEAT PARENT CONCURRENCY QUEUE…`.
+
+It opens no database connection, so that its children share none by the fork.
+"""
+
+import platform
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from billiard.util import get_logger, set_pdeathsig  # type: ignore[attr-defined]  # missing in its stubs
+from celery.exceptions import SecurityWarning
+
+from worker.logs import configure_logging
+from worker.settings import load_settings
+from worker.states import Queue
+from worker.tasks.app import build_app
+from worker.tasks.heartbeat import Beating
+
+
+def main(heartbeat: Path, parent: int, concurrency: int, queues: Sequence[Queue]) -> int:
+    """Work until SIGTERM or the end of `parent`; returns the exit code."""
+    with suppress(OSError):  # only Linux has it; elsewhere the heartbeat notices
+        set_pdeathsig(signal.SIGTERM)
+    settings = load_settings()
+    configure_logging(settings)
+    get_logger().propagate = True  # what billiard says of its children
+    warnings.simplefilter("ignore", SecurityWarning)  # of running as root, which matters for pickled messages
+    app = build_app(settings)
+    app.steps["worker"].add(Beating)
+    worker = app.Worker(
+        hostname=f"{'-'.join(queues)}-{parent}@{platform.node()}",
+        queues=[queue.value for queue in queues],
+        concurrency=concurrency,
+        loglevel=settings.log_level.upper(),
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        heartbeat_file=heartbeat,
+        parent_pid=parent,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+if __name__ == "__main__":
+    _, path, pid, processes, *names = sys.argv
+    sys.argv[1:] = names  # Celery shows them in the process list
+    sys.exit(main(Path(path), int(pid), int(processes), [Queue(name) for name in names]))
