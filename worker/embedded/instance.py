@@ -1,7 +1,7 @@
 """What `claimd up` runs: servers, schema, accounts and programs on one data folder."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,13 +21,19 @@ from worker.embedded.supervisor import Supervisor
 from worker.errors import EnvironmentProblem
 from worker.runtime import build_runtime
 from worker.settings import Settings
+from worker.states import Queue
+from worker.tasks.environment import environment_of
 
 MARK = "CLAIMD_UP"
 """The environment variable by which the programs of a data folder are known, and all that they start."""
 
-QUEUES = ("interactive", "bulk")
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared, not bound to
+_WORKERS = {
+    "worker-interactive": (Queue.INTERACTIVE, Queue.PERIODIC),
+    "worker-bulk": (Queue.BULK,),
+}
 _DEFAULT_WORKERS = 2
+_AFTER_GRACE = 10.0  # for handing back what was not finished
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,9 @@ class Instance:
 
     def _start(self, api_port: int, flower_port: int) -> Addresses:
         settings = self._with_servers(api_port, flower_port)
-        around = Surroundings(self.data_dir, _environment(settings, self.data_dir))
+        environment = {**environment_of(settings), MARK: str(self.data_dir)}
+        grace = settings.shutdown_grace.total_seconds() + _AFTER_GRACE
+        around = Surroundings(self.data_dir, environment, grace)
         self._supervisor.run_errand(Errand("migrate", ["migrate"], around))
         account = _bootstrap(settings)
         self._supervisor.start(*self._programs(settings, around))
@@ -113,16 +121,17 @@ class Instance:
     def _programs(self, settings: Settings, around: Surroundings) -> list[Service]:
         api = f"{_reached(settings.api_host)}:{settings.api_port}/healthz"
         flower = f"{_reached(settings.flower_host)}:{settings.flower_port}/healthcheck"
-        many = str(self._workers)
+        workers = [Program(name, self._worker_arguments(queues), around) for name, queues in _WORKERS.items()]
         return [
             Program("api", ["api"], around, api),
-            *(
-                Program(f"worker-{queue}", ["worker", "--queue", queue, "--concurrency", many], around)
-                for queue in QUEUES
-            ),
+            *workers,
             Program("beat", ["beat"], around),
             Program("flower", ["flower"], around, flower),
         ]
+
+    def _worker_arguments(self, queues: Sequence[Queue]) -> list[str]:
+        chosen = [word for queue in queues for word in ("--queue", queue.value)]
+        return ["worker", *chosen, "--concurrency", str(self._workers)]
 
     @contextmanager
     def _ports(self) -> Iterator[tuple[int, int]]:
@@ -151,16 +160,6 @@ def _bootstrap(settings: Settings) -> Bootstrap:
         return bootstrap_demo(runtime)
     finally:
         runtime.close()
-
-
-def _environment(settings: Settings, data_dir: Path) -> dict[str, str]:
-    """What the programs are told beyond the environment that they inherit."""
-    names = ("database_url", "broker_url", "secret_key", "flower_password")
-    secret = {name: getattr(settings, name).get_secret_value() for name in names}
-    plain = ("api_host", "api_port", "flower_host", "flower_port", "flower_user")
-    values = secret | {name: str(getattr(settings, name)) for name in plain}
-    told = {f"CLAIMD_{name.upper()}": value for name, value in values.items()}
-    return told | {"CLAIMD_DATA_DIR": str(data_dir), MARK: str(data_dir)}
 
 
 def _addresses(settings: Settings, account: Bootstrap) -> Addresses:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import worker
+from worker.embedded.ending import end_leftovers, marked
 from worker.embedded.process import Command, spawn
 from worker.embedded.service import Service
 
 _HEALTHY = 200
+_MARK = "CLAIMD_UP_PROGRAM"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Surroundings:
     """What all programs of one `claimd up` have in common."""
 
     data_dir: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str]  # the whole of it
+    grace: float = 10.0  # for what a program is busy with when it is told to stop
 
     def log(self, name: str) -> Path:
         return self.data_dir / "logs" / f"{name}.log"
@@ -35,16 +39,22 @@ class Program(Service):
         self, name: str, arguments: Sequence[str], surroundings: Surroundings, health: str | None = None
     ) -> None:
         super().__init__(name, surroundings.log(name))
+        self.stop_steps = ((signal.SIGTERM, surroundings.grace),)
         self._surroundings = surroundings
         self._arguments = arguments
         self._health = health
+        self._mark = f"{surroundings.data_dir}:{name}"
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Starts the program."""
         # -P: the folder that the user happens to be in must not be searched for modules.
         argv = [sys.executable, "-P", "-m", "worker.cli.main", *self._arguments]
-        environment = {**os.environ, **_module_path(), **self._surroundings.environment}
+        environment = {**self._surroundings.environment, **_module_path(), _MARK: self._mark}
         return spawn(Command(argv=argv, env=environment, cwd=self._surroundings.data_dir), self.log)
+
+    def clean_up(self) -> None:
+        """Ends what it left in other process groups: a killed worker's Celery."""
+        end_leftovers(lambda: marked(_MARK, self._mark), ((signal.SIGTERM, 2.0),))
 
     def is_ready(self) -> bool:
         """Whether it runs and, if it has a health address, is healthy."""
