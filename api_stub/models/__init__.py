@@ -1,0 +1,1 @@
+"""The documents that go over the wire, with examples; more members may come."""

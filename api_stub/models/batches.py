@@ -1,0 +1,79 @@
+"""Batches on the wire."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from api_stub.models.base import Page, Wire
+from worker.states import BatchState, Mode, Outcome
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "id": "bat_5n2kq7vhx3mfa6wr4tcy",
+    "state": "completed",
+    "operation": "claim",
+    "mode": "partial",
+    "preview": False,
+    "project_id": "prj_k3v7m2xqa5wn4tfy6rhc",
+    "file_name": "delivery-4711.csv",
+    "reference": "Delivery 4711",
+    "parent": None,
+    "rows_total": 3,
+    "rows_done": 3,
+    "totals": {"claimed": 2, "not_found": 1},
+    "created_at": "2026-11-21T09:30:00.000000Z",
+    "created_by": "tok_w4tfy6rhck3v7m2xqa5n",
+    "finished_at": "2026-11-21T09:30:00.412000Z",
+    "problem": None,
+    "links": {
+        "self": "/v1/claim-batches/bat_5n2kq7vhx3mfa6wr4tcy",
+        "results": "/v1/claim-batches/bat_5n2kq7vhx3mfa6wr4tcy/results",
+    },
+}
+RECEIVED: Final[dict[str, Any]] = {
+    **EXAMPLE,
+    "state": "received",
+    "rows_total": None,
+    "rows_done": 0,
+    "totals": {},
+    "finished_at": None,
+}
+
+
+class BatchProblem(Wire):
+    """Why a batch ended `rejected` or `failed`."""
+
+    type: str = Field(examples=["empty"])
+    title: str = Field(examples=["The input has no rows"])
+    detail: str = Field(examples=["There is nothing to claim in this input."])
+    line: int | None = Field(default=None, description="The line of the file, if one is to blame.")
+
+
+class Batch(Wire):
+    """One bulk request with its state and totals."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"example": EXAMPLE})
+
+    id: str
+    state: BatchState
+    operation: str
+    mode: Mode
+    preview: bool
+    project_id: str
+    file_name: str | None
+    reference: str | None = Field(description="The caller's own text.")
+    parent: str | None = Field(description="The batch whose failed rows these are.")
+    rows_total: int | None = Field(description="Null until the input has been read.")
+    rows_done: int
+    totals: dict[Outcome, int] = Field(description="Results by outcome; only those that there are.")
+    created_at: datetime
+    created_by: str
+    finished_at: datetime | None
+    problem: BatchProblem | None
+    links: dict[str, JsonValue]
+
+
+class BatchPage(Page):
+    """Batches, the newest first."""
+
+    items: list[Batch]
