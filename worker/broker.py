@@ -4,6 +4,7 @@ import redis
 
 from worker.errors import EnvironmentProblem
 from worker.settings import Settings
+from worker.states import Queue
 
 OLDEST_SERVER = (6, 2)
 SCHEMES = ("redis://", "rediss://")
@@ -46,6 +47,14 @@ def check_broker(settings: Settings) -> None:
 def server_version(client: redis.Redis) -> str:
     """The version of Redis that the server is compatible with, such as `7.2.4`."""
     return str(client.info("server")["redis_version"])
+
+
+def queue_lengths(client: redis.Redis) -> dict[Queue, int]:
+    """How many messages wait in each queue."""
+    with client.pipeline(transaction=False) as pipeline:
+        for queue in Queue:
+            pipeline.llen(queue.value)
+        return dict(zip(Queue, pipeline.execute(), strict=True))
 
 
 def _first_line(error: redis.RedisError) -> str:

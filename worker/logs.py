@@ -14,7 +14,7 @@ from worker.settings import Settings
 
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+(?=@)")
 # What these say below a warning is said better by claimd's own lines, or by Flower.
-_QUIET = ("alembic", "celery.app.trace", "celery.worker.strategy", "kombu", "tornado.access")
+_QUIET = ("alembic", "celery.app.trace", "celery.beat", "celery.worker.strategy", "kombu", "tornado.access")
 
 
 def configure_logging(settings: Settings) -> None:

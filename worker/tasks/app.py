@@ -75,7 +75,8 @@ def build_app(settings: Settings, **broker_options: float) -> Celery:
 
 def longest_lease(settings: Settings) -> timedelta:
     """The lease of a batch as large as they may be."""
-    return settings.lease + settings.lease_per_million_rows * (settings.max_results / 1_000_000)
+    rows = max(settings.max_rows, settings.max_results)
+    return settings.lease + settings.lease_per_million_rows * (rows / 1_000_000)
 
 
 def _time_limits(settings: Settings) -> dict[str, float]:

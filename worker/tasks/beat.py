@@ -1,8 +1,12 @@
 """`claimd beat`: asks for maintenance at intervals. Several of them, or none, are harmless."""
 
+import structlog
+
 from worker.broker import check_broker
 from worker.settings import Settings
 from worker.tasks.app import build_app
+
+_log = structlog.get_logger(__name__)
 
 
 def run_beat(settings: Settings) -> int:
@@ -13,6 +17,7 @@ def run_beat(settings: Settings) -> int:
     """
     check_broker(settings)
     app = build_app(settings)
+    _log.info("beat ready", schedule=sorted(app.conf.beat_schedule))
     try:
         app.Beat(loglevel=settings.log_level.upper(), quiet=True).run()
     except SystemExit:  # how it ends on a signal

@@ -150,6 +150,7 @@ create table batch (
 create index batch_newest on batch (organization_key, key desc);
 create index batch_of_project on batch (project_key, key desc);
 create index batch_waiting on batch (organization_key) where state in ('received', 'resolving', 'applying', 'reverting');
+create index batch_failed on batch (key) where state = 'failed';
 create index batch_lapsing on batch (preview_expires_at) where state = 'previewed';
 create index batch_parent on batch (parent_key) where parent_key is not null;
 
