@@ -62,13 +62,17 @@ def first_sentence(error: OperationalError) -> str:
     return re.sub(r"password=\S+", "password=…", lines[0]) if lines else type(error.orig).__name__
 
 
-def bound_transaction(connection: Connection, limit: timedelta) -> None:
-    """End this transaction by time-outs before `limit` is over, whatever it waits for."""
+def bound_session(connection: Connection, limit: timedelta) -> None:
+    """End every transaction of this session by time-outs before `limit` is over, whatever it waits for.
+
+    A statement whose client has died is noticed within a second.
+    """
     milliseconds = max(1, int(limit.total_seconds() * 1000))
-    connection.execute(
-        text(
-            "select set_config('statement_timeout', :limit, true), set_config('lock_timeout', :lock, true), "
-            "set_config('idle_in_transaction_session_timeout', :limit, true)"
-        ),
-        {"limit": f"{milliseconds}ms", "lock": f"{max(1, milliseconds // 2)}ms"},
-    )
+    connection.execute(_BOUND_SESSION, {"limit": f"{milliseconds}ms", "lock": f"{max(1, milliseconds // 2)}ms"})
+
+
+_BOUND_SESSION = text(
+    "select set_config('statement_timeout', :limit, false), set_config('lock_timeout', :lock, false), "
+    "set_config('idle_in_transaction_session_timeout', :limit, false), "
+    "set_config('client_connection_check_interval', '1s', false)"
+)

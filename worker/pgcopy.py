@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psycopg
 from psycopg import sql
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from sqlalchemy import Connection
 
+INT8_OID, INT8_ARRAY_OID = 20, 1016
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
@@ -61,6 +66,39 @@ def copy_rows(connection: Connection, table: str, parts: Iterable[tuple[list[Col
         for columns, rows in iterator:
             copy.write(encode_rows(columns, rows))
         copy.write(TRAILER)
+
+
+def read_rows(connection: Connection, query: sql.Composable, sizes: dict[str, int]) -> npt.NDArray[Any]:
+    """The rows of a query whose columns are integers without nulls; `sizes`: width in bytes by column.
+
+    Raises:
+        ValueError: a column is null or has another width.
+    """
+    layout: list[tuple[str, str]] = [("fields", ">i2")]
+    for name, size in sizes.items():
+        layout += [(f"length of {name}", ">i4"), (name, f">i{size}")]
+    cursor = connection.connection.cursor()
+    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)) as copy:  # type: ignore[attr-defined]
+        body = b"".join(copy)[len(SIGNATURE) : -len(TRAILER)]
+    return np.frombuffer(body, dtype=layout)
+
+
+class _Int8ArrayDumper(Dumper):
+    """Sends a numpy array of integers as bigint[], without a Python object per element."""
+
+    format = Format.BINARY
+    oid = INT8_ARRAY_OID
+
+    def dump(self, obj: npt.NDArray[Any]) -> Buffer:
+        """The array in PostgreSQL's binary format: dimensions, flags, type, length, lower bound, elements."""
+        elements = np.empty(len(obj), dtype=[("length", ">i4"), ("value", ">i8")])
+        elements["length"] = 8
+        elements["value"] = obj
+        header = np.array([1, 0, INT8_OID, len(obj), 1], dtype=">i4")
+        return header.tobytes() + elements.tobytes()
+
+
+psycopg.adapters.register_dumper(np.ndarray, _Int8ArrayDumper)
 
 
 def _without_nulls(table: npt.NDArray[Any], columns: list[Column]) -> bytes:

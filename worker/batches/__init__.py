@@ -1,0 +1,27 @@
+"""Batches: accepted, resolved, applied, finished, reported by their documents."""
+
+from worker.batches.lifecycle import cancel, confirm, resume
+from worker.batches.submit import (
+    SubmitOptions,
+    TooManyWaiting,
+    check_submission,
+    get_batch,
+    list_batches,
+    submit,
+)
+from worker.batches.uploads import Upload, UploadLapsed, begin_upload
+
+__all__ = [
+    "SubmitOptions",
+    "TooManyWaiting",
+    "Upload",
+    "UploadLapsed",
+    "begin_upload",
+    "cancel",
+    "check_submission",
+    "confirm",
+    "get_batch",
+    "list_batches",
+    "resume",
+    "submit",
+]

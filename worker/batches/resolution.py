@@ -1,0 +1,133 @@
+"""Resolve: from the stored bytes to entries with device keys, under one snapshot of the inventory."""
+
+import hmac
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from worker.batches.entries import ENTRY, Entries
+from worker.batches.windows import Keys, Window, batched, window
+from worker.inputs import read_input
+from worker.intake import Dialect, Group, InputRejected, Limits, RefKind, Source, detect, read_groups, references
+from worker.queries import lookups
+from worker.queries.batches import Batch
+from worker.runtime import Runtime
+from worker.states import NamedBy
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What resolve found: it depends on nothing but the input and the snapshot."""
+
+    dialect: Dialect
+    rows_total: int
+    entries: Entries
+    kit_rows: npt.NDArray[np.int64]  # shape (kit rows, 2): row, and the kit's key or 0
+    checkpoints: npt.NDArray[np.int64]  # shape (groups but the first, 3): row, byte offset, line
+
+
+def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Resolution:
+    """Read the whole input and look up all that it names.
+
+    Raises:
+        InputRejected: the input as a whole cannot be used.
+    """
+    limits = Limits(rows=runtime.settings.max_rows)
+    source: Source = "json" if batch.source == "json" else "csv"
+    dialect = detect(lambda: read_input(runtime, batch.upload_key), source, limits)
+    lookups.use_one_snapshot(connection)
+    resolver = _Resolver(runtime, connection, batch.project_key, dialect)
+    blocks = read_input(runtime, batch.upload_key, dialect.start.offset)
+    for groups in batched(read_groups(blocks, dialect, limits, dialect.start)):
+        resolver.add(groups)
+    return resolver.finish()
+
+
+class _Resolver:
+    """Collects the entries of window after window."""
+
+    def __init__(self, runtime: Runtime, connection: Connection, project: int, dialect: Dialect) -> None:
+        self._runtime = runtime
+        self._connection = connection
+        self._project = project
+        self._dialect = dialect
+        self._rows = 0
+        self._results = 0
+        self._entries: list[Entries] = []
+        self._kit_rows: list[npt.NDArray[np.int64]] = []
+        self._checkpoints: list[tuple[int, int, int]] = []
+
+    def add(self, groups: list[Group]) -> None:
+        self._checkpoints += [(g.start.row, g.start.offset, g.start.line) for g in groups]
+        self._rows = groups[-1].first_row + len(groups[-1].records) - 1
+        entries = self._look_up(window(groups, [references(self._dialect, group) for group in groups]))
+        self._entries.append(entries)
+        self._results += len(entries)
+        self._refuse_too_many()
+
+    def finish(self) -> Resolution:
+        return Resolution(
+            dialect=self._dialect,
+            rows_total=self._rows,
+            entries=np.concatenate([np.empty(0, dtype=ENTRY), *self._entries]),
+            kit_rows=np.concatenate([np.empty((0, 2), dtype=np.int64), *self._kit_rows]),
+            checkpoints=np.array(self._checkpoints[1:], dtype=np.int64).reshape(-1, 3),
+        )
+
+    def _look_up(self, some: Window) -> Entries:
+        names_device = np.isin(some.kinds, (RefKind.DEVICE, RefKind.ANY))
+        device_keys = some.look_up(names_device, lambda names: lookups.find_devices(self._connection, names))
+        self._match_codes(some, device_keys)
+        kit_keys = self._find_kits(some, device_keys)
+        singles = some.single_entries(device_keys, kit_keys > 0)
+        if not kit_keys.any():
+            return singles
+        entries = np.concatenate([singles, self._open_kits(some, kit_keys)])
+        return entries[np.argsort(entries["row"], kind="stable")]
+
+    def _find_kits(self, some: Window, device_keys: Keys) -> Keys:
+        maybe = (some.kinds == RefKind.KIT) | ((some.kinds == RefKind.ANY) & (device_keys == 0))
+        kit_keys = some.look_up(maybe, lambda names: lookups.find_kits(self._connection, names))
+        named = (some.kinds == RefKind.KIT) | (kit_keys > 0)
+        if named.any():
+            self._kit_rows.append(np.column_stack([some.rows[named].astype(np.int64), kit_keys[named]]))
+        return kit_keys
+
+    def _open_kits(self, some: Window, kit_keys: Keys) -> Entries:
+        at = np.flatnonzero(kit_keys)
+        devices = lookups.find_kit_devices(self._connection, np.unique(kit_keys[at]))
+        first = np.searchsorted(devices[:, 0], kit_keys[at], side="left")
+        count = np.searchsorted(devices[:, 0], kit_keys[at], side="right") - first
+        entries = np.zeros(int(count.sum()), dtype=ENTRY)
+        position = np.arange(len(entries)) - np.repeat(np.cumsum(count) - count, count)
+        entries["row"] = np.repeat(some.rows[at], count)
+        entries["position"] = position
+        entries["named_by"] = NamedBy.KIT_ID
+        entries["device_key"] = devices[np.repeat(first, count) + position, 1]
+        return entries
+
+    def _match_codes(self, some: Window, device_keys: Keys) -> None:
+        found = lookups.find_serials(self._connection, {some.identifiers[at] for at in some.codes})
+        for at, code in some.codes.items():
+            serial_number = some.identifiers[at]
+            row = found.get(serial_number)
+            if row is not None and self._opens(serial_number, code, row):
+                device_keys[at] = row.device_key
+
+    def _opens(self, serial_number: str, code: str, row: lookups.SerialRow) -> bool:
+        """Whether the pair leads to the device; a claim uses the code up, and its own holder needs none."""
+        if row.holder is not None:
+            return row.holder == self._project
+        expected = self._runtime.keys.hash_code(serial_number, code)
+        return row.code_hash is not None and hmac.compare_digest(expected, row.code_hash)
+
+    def _refuse_too_many(self) -> None:
+        limit = self._runtime.settings.max_results
+        if self._results > limit:
+            raise InputRejected(
+                "too-many-results",
+                "Too many devices",
+                f"With its kits opened, the input names more than {limit:,} devices. Split it.",
+            )

@@ -1,0 +1,130 @@
+"""Settle: every result written, the batch in its end state, all in the caller's transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from worker.batches.comparison import Preview
+from worker.batches.entries import VERDICT, Entries, Verdicts, count_outcomes, decide
+from worker.errors import LostLease
+from worker.intake import Dialect
+from worker.queries import batches, outcomes
+from worker.queries.batches import Batch
+from worker.settings import Settings
+from worker.states import BatchState
+
+Parts = Callable[[], Iterable[Entries]]
+
+
+@dataclass
+class Tally:
+    """What the results of a batch add up to while they are written."""
+
+    totals: Counter[str] = field(default_factory=Counter)
+    results: int = 0
+    changed: int = 0
+    known: int = 0
+
+    def add(self, decided: Entries) -> None:
+        self.totals.update(count_outcomes(decided))
+        self.results += len(decided)
+
+    def drift(self, preview: Preview | None) -> int | None:
+        """How many results differ from the preview, with those that only the preview had."""
+        return None if preview is None else self.changed + len(preview) - self.known
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a batch ends; `dialect` and `rows_total` only if they were not stored before."""
+
+    state: BatchState
+    problem: dict[str, Any] | None = None
+    dialect: Dialect | None = None
+    rows_total: int | None = None
+
+
+def settle(
+    connection: Connection, settings: Settings, batch: Batch, parts: Parts, verdicts: Verdicts, ending: Ending
+) -> None:
+    """Write the results and end the batch.
+
+    `verdicts` has one place for each entry of all parts together.
+
+    Raises:
+        LostLease: someone else ended the batch.
+    """
+    tally = Tally()
+    preview = read_preview(connection, batch)
+    outcomes.write_results(connection, batch.key, _decided(parts(), verdicts, preview, tally))
+    values = {
+        "state": ending.state,
+        "problem": ending.problem,
+        "dialect": ending.dialect and ending.dialect.to_json(),
+        "rows_total": ending.rows_total,
+        "results_total": tally.results,
+        "totals": dict(tally.totals),
+        "drift": tally.drift(preview),
+        "preview_lifetime": settings.preview_lifetime,
+    }
+    if not batches.finish_batch(connection, batch.key, values):
+        raise LostLease
+
+
+def end_without_results(connection: Connection, settings: Settings, batch: Batch, problem: dict[str, Any]) -> None:
+    """Reject an input that could not be read as a whole.
+
+    Raises:
+        LostLease: someone else ended the batch.
+    """
+    no_parts: Parts = list
+    settle(connection, settings, batch, no_parts, np.zeros(0, dtype=VERDICT), Ending(BatchState.REJECTED, problem))
+
+
+def end_state(batch: Batch, problem: dict[str, Any] | None, *, poisoned: bool = False) -> BatchState:
+    """Where a batch ends whose every chunk has been decided or given up."""
+    if batch.cancelled:
+        return BatchState.CANCELLED
+    if problem is not None:
+        return BatchState.REJECTED
+    if poisoned:
+        return BatchState.FAILED
+    return BatchState.PREVIEWED if batch.only_looks else BatchState.COMPLETED
+
+
+def is_unchanged(connection: Connection, batch: Batch, parts: Parts, verdicts: Verdicts) -> bool:
+    """Whether the decided entries are those that the preview showed."""
+    preview = read_preview(connection, batch)
+    if preview is None:
+        return True
+    tally = Tally()
+    for _ in _decided(parts(), verdicts, preview, tally):
+        pass
+    return tally.drift(preview) == 0
+
+
+def read_preview(connection: Connection, batch: Batch) -> Preview | None:
+    """What the preview of a confirmed batch said."""
+    return Preview.of(outcomes.read_previous(connection, batch.key)) if batch.confirmed else None
+
+
+def _decided(
+    parts: Iterable[Entries], verdicts: Verdicts, preview: Preview | None, tally: Tally
+) -> Iterator[tuple[Entries, npt.NDArray[Any], npt.NDArray[Any]]]:
+    start = 0
+    for entries in parts:
+        own = verdicts[start : start + len(entries)]
+        start += len(entries)
+        decided = decide(entries, own)
+        shown = np.zeros(len(decided), dtype=np.uint8)
+        if preview is not None:
+            shown, changed, known = preview.changes(decided)
+            tally.changed += changed
+            tally.known += known
+        tally.add(decided)
+        yield decided, own["holder"], shown

@@ -1,0 +1,192 @@
+"""Accept a batch: its input, its options and its first work item in one commit; then ring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+
+from worker.batches.uploads import Upload
+from worker.batches.views import batch_document
+from worker.cursors import decode_cursor, encode_cursor
+from worker.errors import Invalid, NotFound, Refused
+from worker.ids import new_id
+from worker.principal import Principal
+from worker.queries import batches
+from worker.queries.accounts import find_projects
+from worker.runtime import Runtime
+from worker.states import BatchState, Mode, Queue, WorkKind
+
+InTransaction = Callable[[Connection, dict[str, Any]], None]
+
+
+class TooManyWaiting(Refused):
+    """Too many batches are waiting."""
+
+    status = 429
+    problem_type = "too-many-waiting"
+
+
+@dataclass(frozen=True)
+class SubmitOptions:
+    """What the sender asks for."""
+
+    source: Literal["csv", "json"]
+    mode: Mode = Mode.PARTIAL
+    preview: bool = False
+    reference: str | None = None
+    parent: str | None = None
+    max_claims: int | None = None
+    file_name: str | None = None
+
+
+@dataclass(frozen=True)
+class _Target:
+    project: int
+    parent: int | None
+
+
+def check_submission(runtime: Runtime, principal: Principal, project_id: str, options: SubmitOptions) -> None:
+    """Refuse what would be refused anyway, before the body is read.
+
+    Raises:
+        NotFound: the project is not visible to the principal.
+        Forbidden: it is, but may not be changed.
+        Invalid: an option cannot be used.
+        TooManyWaiting: the organization has too many unfinished batches.
+    """
+    with runtime.transaction() as connection:
+        _target(runtime, connection, principal, project_id, options)
+
+
+def submit(
+    runtime: Runtime,
+    principal: Principal,
+    project_id: str,
+    options: SubmitOptions,
+    upload: Upload,
+    in_transaction: InTransaction | None = None,
+) -> dict[str, Any]:
+    """Commit the batch, then ring for it; returns its document.
+
+    `in_transaction` is called with the document just before the commit.
+
+    Raises:
+        Refused: as `check_submission`, or the upload lapsed; nothing was kept.
+    """
+    queue = Queue.INTERACTIVE if upload.lines <= runtime.settings.chunk_size else Queue.BULK
+    with runtime.transaction() as connection:
+        target = _target(runtime, connection, principal, project_id, options)
+        batch_id = _insert(runtime, connection, principal, options, upload, target, queue)
+        document = _document(connection, principal, batch_id)
+        if in_transaction is not None:
+            in_transaction(connection, document)
+    runtime.doorbell.ring(WorkKind.RESOLVE, batch_id, queue)
+    return document
+
+
+def get_batch(runtime: Runtime, principal: Principal, batch_id: str) -> dict[str, Any]:
+    """The document of one batch.
+
+    Raises:
+        NotFound: there is none that the principal may see.
+    """
+    with runtime.transaction() as connection:
+        return _document(connection, principal, batch_id)
+
+
+def list_batches(
+    runtime: Runtime,
+    principal: Principal,
+    project_id: str | None,
+    state: BatchState | None,
+    limit: int,
+    cursor: str | None,
+) -> dict[str, Any]:
+    """Batches, newest first: `items` and `next_cursor`.
+
+    Raises:
+        NotFound: the project is not visible to the principal.
+        Invalid: the cursor is none.
+    """
+    before = int(decode_cursor(cursor, (int,))[0]) if cursor is not None else None
+    with runtime.transaction() as connection:
+        projects = _projects(connection, principal, project_id)
+        rows = batches.list_batches(connection, principal.organization_key, projects, state, before, limit + 1)
+    more = len(rows) > limit
+    return {
+        "items": [batch_document(row) for row in rows[:limit]],
+        "next_cursor": encode_cursor(rows[limit - 1]["key"]) if more else None,
+    }
+
+
+def _projects(connection: Connection, principal: Principal, project_id: str | None) -> list[int] | None:
+    if project_id is not None:
+        return [_visible_project(connection, principal, project_id)]
+    visible = principal.visible_projects
+    return None if visible is None else sorted(visible)
+
+
+def _visible_project(connection: Connection, principal: Principal, project_id: str) -> int:
+    found = find_projects(connection, principal.organization_key, [project_id])
+    if not found or not principal.sees_project(found[0]):
+        raise NotFound("There is no such project.")
+    return found[0]
+
+
+def _target(
+    runtime: Runtime, connection: Connection, principal: Principal, project_id: str, options: SubmitOptions
+) -> _Target:
+    project = _visible_project(connection, principal, project_id)
+    principal.require_change(project)
+    limit = runtime.settings.max_waiting_batches
+    if batches.count_waiting(connection, principal.organization_key, limit) >= limit:
+        raise TooManyWaiting(f"{limit:,} batches of this organization are waiting already.", retry_after=5)
+    return _Target(project, _parent(connection, principal, options))
+
+
+def _parent(connection: Connection, principal: Principal, options: SubmitOptions) -> int | None:
+    if options.parent is None:
+        return None
+    found = batches.find_batch(connection, principal.organization_key, options.parent)
+    if found is None or not principal.sees_project(found[1]):
+        raise Invalid("The parent is not a batch of yours.", parameter="parent")
+    return found[0]
+
+
+def _insert(
+    runtime: Runtime,
+    connection: Connection,
+    principal: Principal,
+    options: SubmitOptions,
+    upload: Upload,
+    target: _Target,
+    queue: Queue,
+) -> str:
+    batch_id = new_id("bat")
+    values = {
+        "public_id": batch_id,
+        "organization_key": principal.organization_key,
+        "project_key": target.project,
+        "mode": options.mode,
+        "preview": options.preview,
+        "max_claims": options.max_claims,
+        "reference": options.reference,
+        "file_name": options.file_name,
+        "parent_key": target.parent,
+        "source": options.source,
+        "upload_key": upload.complete(connection),
+        "input_bytes": upload.size,
+        "input_sha256": bytes.fromhex(upload.sha256),
+        "queue": queue,
+        "created_by": principal.name,
+    }
+    batches.insert_batch(connection, values, runtime.settings.ring_again_after)
+    return batch_id
+
+
+def _document(connection: Connection, principal: Principal, batch_id: str) -> dict[str, Any]:
+    row = batches.view_batch(connection, principal.organization_key, batch_id)
+    if row is None or not principal.sees_project(row["project_key"]):
+        raise NotFound("There is no such batch.")
+    return batch_document(row)

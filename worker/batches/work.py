@@ -1,0 +1,137 @@
+"""Work items under their leases: taken, carried out, handed back. What Celery's tasks call."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeAlias, cast
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from worker.batches import steps
+from worker.batches.faults import is_innocent
+from worker.batches.steps import POISONED, Ring
+from worker.database import bound_session
+from worker.errors import LostLease
+from worker.queries import batches, work
+from worker.queries.work import Candidate, WorkItem
+from worker.runtime import Runtime
+from worker.states import WorkKind
+
+Step: TypeAlias = Callable[[Runtime, Connection, WorkItem], list[Ring]]
+
+log = structlog.get_logger()
+
+# A conflict with a neighbour is over in a moment; after so many of them in a row the item goes back.
+TRIES_UNDER_ONE_LEASE = 5
+PAUSE_BETWEEN_TRIES = 0.05
+# A batch that could not be worked on for reasons outside of it is looked at again after this time.
+PAUSE_AFTER_FAULT = timedelta(seconds=1)
+HAND_BACK_FOR = 30.0
+
+
+def run_resolve(runtime: Runtime, batch_id: str) -> None:
+    """Carry out the batch's resolve step if it is free. A doorbell without work is no error."""
+    _run(runtime, WorkKind.RESOLVE, batch_id, steps.resolve)
+
+
+def run_apply(runtime: Runtime, batch_id: str) -> None:
+    """Carry out one of the batch's apply steps if one is free."""
+    _run(runtime, WorkKind.APPLY, batch_id, steps.apply)
+
+
+def run_finish(runtime: Runtime, batch_id: str) -> None:
+    """Carry out the batch's finish step if it is free and nothing remains to be applied."""
+    _run(runtime, WorkKind.FINISH, batch_id, steps.finish)
+
+
+def _run(runtime: Runtime, kind: WorkKind, batch_id: str, step: Step) -> None:
+    with runtime.engine.connect() as connection:
+        item = _take(runtime, connection, batch_id, kind)
+        rings = [] if item is None else _carry_out(runtime, connection, item, step)
+    for ring in rings:
+        runtime.doorbell.ring(ring.kind, batch_id, ring.queue, ring.times)
+
+
+def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind) -> WorkItem | None:
+    """The lease is committed before the work starts, on the connection that does the work."""
+    with connection.begin():
+        candidate = work.find_free(connection, batch_id, kind)
+        if candidate is None:
+            return None
+        if candidate.backend_pid is not None and candidate.backend_start is not None:
+            work.end_backend(connection, candidate.backend_pid, candidate.backend_start)
+        if candidate.attempts >= runtime.settings.max_attempts:
+            _give_up(connection, candidate)
+            return None
+        lease = _lease_for(runtime, candidate)
+        bound_session(connection, lease * 0.9)
+        return work.take(connection, candidate.key, lease, _backend_of(connection))
+
+
+def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring]:
+    bound = log.bind(batch_id=item.batch.public_id, step=item.kind.value, number=item.number, attempt=item.attempts)
+    started = time.monotonic()
+    try:
+        rings = _try(runtime, connection, item, step)
+    except LostLease:
+        bound.info("lease lost, nothing done")
+        return []
+    except BaseException as error:
+        innocent = is_innocent(error)
+        bound.warning("step not done", innocent=innocent, exc_info=not innocent, error=type(error).__name__)
+        connection.invalidate()
+        _hand_back(runtime, item, refund=innocent)
+        if innocent and isinstance(error, Exception):
+            return []
+        raise
+    bound.info("step done", seconds=round(time.monotonic() - started, 3), rows=item.rows)
+    return rings
+
+
+def _try(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring]:
+    for _ in range(TRIES_UNDER_ONE_LEASE - 1):
+        try:
+            return step(runtime, connection, item)
+        except Exception as error:
+            if not is_innocent(error) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+                raise
+        time.sleep(PAUSE_BETWEEN_TRIES * random.random())  # noqa: S311  # jitter, not a secret
+    return step(runtime, connection, item)
+
+
+def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool) -> None:
+    """Free the item at once instead of when its lease is over; the database may be away for a while."""
+    deadline = time.monotonic() + HAND_BACK_FOR
+    while time.monotonic() < deadline:
+        try:
+            with runtime.transaction() as connection:
+                work.hand_back(connection, item, refund=refund, pause=PAUSE_AFTER_FAULT)
+        except DBAPIError:
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _give_up(connection: Connection, candidate: Candidate) -> None:
+    """Isolate what ended its worker again and again; the other steps of the batch go on."""
+    log.error("step given up", batch_id=candidate.batch_id, step=candidate.kind.value, attempts=candidate.attempts)
+    work.poison_item(connection, candidate.key)
+    if candidate.kind is not WorkKind.APPLY:
+        batches.fail_batch(connection, candidate.batch_key, POISONED)
+
+
+def _lease_for(runtime: Runtime, candidate: Candidate) -> timedelta:
+    settings = runtime.settings
+    rows = candidate.rows or min(candidate.input_bytes // 8, settings.max_rows)
+    return settings.lease + settings.lease_per_million_rows * (rows / 1_000_000)
+
+
+def _backend_of(connection: Connection) -> tuple[int, datetime]:
+    """Asked once per connection: the server's list of its processes is slow to read."""
+    backend = connection.info.get("backend")
+    if backend is None:
+        backend = connection.info["backend"] = work.own_backend(connection)
+    return cast("tuple[int, datetime]", backend)

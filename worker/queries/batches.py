@@ -1,0 +1,226 @@
+"""Batches: made, read, moved from state to state by guarded updates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, RowMapping, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import bindparam
+
+from worker.states import BatchState, Mode, Queue
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as the steps of its work see it."""
+
+    key: int
+    public_id: str
+    project_key: int
+    state: BatchState
+    mode: Mode
+    queue: Queue
+    source: str
+    upload_key: int
+    input_bytes: int
+    preview: bool
+    confirmed: bool
+    cancelled: bool
+    require_unchanged: bool
+    max_claims: int | None
+    problem: dict[str, Any] | None
+    dialect: dict[str, Any] | None
+    rows_total: int | None
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether this run claims nothing: a preview that was not confirmed."""
+        return self.preview and not self.confirmed
+
+    @property
+    def rests_on_one_decision(self) -> bool:
+        """Whether all of it must be claimed in one transaction or nothing."""
+        return not self.only_looks and (self.mode is Mode.ATOMIC or self.require_unchanged)
+
+
+BATCH_COLUMNS = """b.key, b.public_id, b.project_key, b.state, b.mode, b.queue, b.source, b.upload_key, b.input_bytes,
+    b.preview, b.confirmed_at is not null as confirmed, b.cancel_requested_at is not null as cancelled,
+    b.require_unchanged, b.max_claims, b.problem, b.dialect, b.rows_total"""
+
+
+def batch_from_row(row: RowMapping) -> Batch:
+    """The batch in a row that has (at least) BATCH_COLUMNS."""
+    values = {name: row[name] for name in Batch.__dataclass_fields__}
+    values |= {
+        "state": BatchState(row["state"]),
+        "mode": Mode(row["mode"]),
+        "queue": Queue(row["queue"]),
+    }
+    return Batch(**values)
+
+
+_INSERT = text("""
+    with b as (
+        insert into batch (public_id, organization_key, project_key, mode, preview, max_claims, reference, file_name,
+            parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by)
+        values (:public_id, :organization_key, :project_key, :mode, :preview, :max_claims, :reference, :file_name,
+            :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by)
+        returning key, created_at
+    ), w as (
+        insert into work_item (batch_key, kind, number, queue, ring_at)
+        select key, 'resolve', 0, :queue, clock_timestamp() + :ring_again from b
+    )
+    select key, created_at from b""")
+
+_VIEW = """
+    select b.*, p.public_id as project_id, p.name as project_name, parent.public_id as parent_id,
+        case when b.state in ('applying', 'reverting') then
+            (select coalesce(sum(rows) filter (where end_state = 'done'), 0)::float8 / greatest(sum(rows), 1)
+             from work_item w where w.batch_key = b.key and w.kind = 'apply') end as share_done,
+        clock_timestamp() as now
+    from batch b join project p on p.key = b.project_key left join batch parent on parent.key = b.parent_key"""
+_VIEW_ONE = text(f"{_VIEW} where b.public_id = :batch_id and b.organization_key = :organization_key")
+_LIST = text(f"""{_VIEW}
+    where b.organization_key = :organization_key
+      and (cast(:projects as bigint[]) is null or b.project_key = any(cast(:projects as bigint[])))
+      and (cast(:state as text) is null or b.state = :state)
+      and (cast(:before as bigint) is null or b.key < :before)
+    order by b.key desc limit :limit""")
+_KEY = text("select key, project_key from batch where public_id = :batch_id and organization_key = :organization_key")
+_WAITING = text("""
+    select count(*) from (select 1 from batch where organization_key = :organization_key
+        and state in ('received', 'resolving', 'applying', 'reverting') limit :limit) as waiting""")
+_LOCK = text(
+    f"select {BATCH_COLUMNS}, b.preview_expires_at < clock_timestamp() as lapsed from batch b "
+    "where b.key = :batch for update of b"
+)
+_CONFIRM = text("""
+    update batch set state = 'resolving', confirmed_at = clock_timestamp(), require_unchanged = :require_unchanged,
+        preview_expires_at = null, started_at = clock_timestamp()
+    where key = :batch and state = 'previewed' and cancel_requested_at is null""")
+_REQUEST_CANCEL = text("""
+    update batch set cancel_requested_at = clock_timestamp()
+    where key = :batch and cancel_requested_at is null
+      and state in ('received', 'resolving', 'applying', 'previewed')""")
+_RESUME = text("""
+    update batch set state = :state, finished_at = null, problem = null, results_total = null, totals = '{}'
+    where key = :batch and state = 'failed'""")
+_START_APPLYING = text("""
+    update batch set state = 'applying', dialect = :dialect, rows_total = :rows_total, queue = :queue
+    where key = :batch and state in ('received', 'resolving')""").bindparams(bindparam("dialect", type_=JSONB))
+_FINISH = text("""
+    update batch set state = :state, problem = :problem, dialect = coalesce(:dialect, dialect),
+        rows_total = coalesce(:rows_total, rows_total), results_total = :results_total, totals = :totals,
+        drift = :drift,
+        finished_at = case when :state <> 'previewed' then clock_timestamp() end,
+        preview_expires_at = case when :state = 'previewed' then clock_timestamp() + :preview_lifetime end
+    where key = :batch and state in ('received', 'resolving', 'applying', 'previewed')""").bindparams(
+    bindparam("problem", type_=JSONB(none_as_null=True)),
+    bindparam("dialect", type_=JSONB(none_as_null=True)),
+    bindparam("totals", type_=JSONB),
+)
+_SET_PROBLEM = text("update batch set problem = :problem where key = :batch").bindparams(
+    bindparam("problem", type_=JSONB(none_as_null=True))
+)
+_FAIL = text("""
+    update batch set state = 'failed', problem = :problem, finished_at = clock_timestamp()
+    where key = :batch and state in ('received', 'resolving', 'applying')""").bindparams(
+    bindparam("problem", type_=JSONB)
+)
+_LAPSED = text("""
+    update batch set cancel_requested_at = clock_timestamp(), problem = :problem
+    where key in (select key from batch where state = 'previewed' and preview_expires_at < clock_timestamp()
+        and cancel_requested_at is null order by preview_expires_at limit 100 for update skip locked)
+    returning key, public_id, queue""").bindparams(bindparam("problem", type_=JSONB))
+
+
+def insert_batch(connection: Connection, values: Mapping[str, object], ring_again: timedelta) -> tuple[int, datetime]:
+    """A new batch with its first work item; returns its key and the time of its making."""
+    row = connection.execute(_INSERT, {**values, "ring_again": ring_again}).one()
+    return row.key, row.created_at
+
+
+def find_batch(connection: Connection, organization_key: int, batch_id: str) -> tuple[int, int] | None:
+    """The batch's key and its project's, or None if the organization has no such batch."""
+    row = connection.execute(_KEY, {"batch_id": batch_id, "organization_key": organization_key}).one_or_none()
+    return (row.key, row.project_key) if row else None
+
+
+def view_batch(connection: Connection, organization_key: int, batch_id: str) -> RowMapping | None:
+    """All that is shown of one batch."""
+    values = {"batch_id": batch_id, "organization_key": organization_key}
+    return connection.execute(_VIEW_ONE, values).mappings().one_or_none()
+
+
+def list_batches(
+    connection: Connection,
+    organization_key: int,
+    projects: Sequence[int] | None,
+    state: BatchState | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """Batches, newest first; `projects` None means all, `before` is the key of the last one seen."""
+    values = {
+        "organization_key": organization_key,
+        "projects": None if projects is None else list(projects),
+        "state": state,
+        "before": before,
+        "limit": limit,
+    }
+    return connection.execute(_LIST, values).mappings().all()
+
+
+def count_waiting(connection: Connection, organization_key: int, limit: int) -> int:
+    """How many unfinished batches the organization has; counts no further than `limit`."""
+    values = {"organization_key": organization_key, "limit": limit}
+    return int(connection.execute(_WAITING, values).scalar_one())
+
+
+def lock_batch(connection: Connection, batch: int) -> tuple[Batch, bool]:
+    """The batch, locked until the transaction ends, and whether its preview has lapsed."""
+    row = connection.execute(_LOCK, {"batch": batch}).mappings().one()
+    return batch_from_row(row), bool(row["lapsed"])
+
+
+def confirm_batch(connection: Connection, batch: int, *, require_unchanged: bool) -> bool:
+    """Whether the batch was waiting for its confirmation; it is `resolving` now."""
+    return connection.execute(_CONFIRM, {"batch": batch, "require_unchanged": require_unchanged}).rowcount == 1
+
+
+def request_cancel(connection: Connection, batch: int) -> bool:
+    """Whether the batch could still be cancelled; its steps end it now."""
+    return connection.execute(_REQUEST_CANCEL, {"batch": batch}).rowcount == 1
+
+
+def resume_batch(connection: Connection, batch: int, state: BatchState) -> bool:
+    """Whether the batch had failed; it is in `state` again."""
+    return connection.execute(_RESUME, {"batch": batch, "state": state}).rowcount == 1
+
+
+def start_applying(connection: Connection, batch: int, dialect: dict[str, Any], rows_total: int, queue: Queue) -> bool:
+    """Whether the batch was still being resolved; it is `applying` now."""
+    values = {"batch": batch, "dialect": dialect, "rows_total": rows_total, "queue": queue}
+    return connection.execute(_START_APPLYING, values).rowcount == 1
+
+
+def finish_batch(connection: Connection, batch: int, values: Mapping[str, object]) -> bool:
+    """Whether the batch was still open; it is in its end state (or `previewed`) now."""
+    return connection.execute(_FINISH, {"batch": batch, **values}).rowcount == 1
+
+
+def set_problem(connection: Connection, batch: int, problem: dict[str, Any]) -> None:
+    """Note why the batch is going to be rejected."""
+    connection.execute(_SET_PROBLEM, {"batch": batch, "problem": problem})
+
+
+def fail_batch(connection: Connection, batch: int, problem: dict[str, Any]) -> bool:
+    """Whether the batch was still open; it is `failed` now."""
+    return connection.execute(_FAIL, {"batch": batch, "problem": problem}).rowcount == 1
+
+
+def lapse_previews(connection: Connection, problem: dict[str, Any]) -> Sequence[Row[Any]]:
+    """Ask up to 100 lapsed previews to be cancelled; returns (key, public_id, queue) of each."""
+    return connection.execute(_LAPSED, {"problem": problem}).all()

@@ -1,0 +1,77 @@
+"""Results, written once and in the order of the report, with the places from which the input is read again."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+from worker.pgcopy import Column, copy_rows, read_rows
+
+_FORGET = text("delete from result where batch_key = :batch")
+_FORGET_READING = (
+    text("delete from checkpoint where batch_key = :batch"),
+    text("delete from kit_row where batch_key = :batch"),
+)
+_PREVIOUS = sql.SQL("""
+    select row, coalesce(device_key, 0) as device_key, coalesce(preview_outcome, outcome) as outcome
+    from result where batch_key = {batch} order by row, device_key""")
+
+
+def write_results(
+    connection: Connection, batch: int, parts: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
+) -> None:
+    """Write the results of a batch in place of earlier ones.
+
+    Each part is (entries, holders, preview outcomes), all of one length; 0 stands for null in `device_key`,
+    `duplicate_of`, holders and preview outcomes.
+    """
+    connection.execute(_FORGET, {"batch": batch})
+    copy_rows(connection, "result", _columns(batch, parts))
+
+
+def read_previous(connection: Connection, batch: int) -> npt.NDArray[Any]:
+    """What the preview said: an array with `row`, `device_key` (0 for none) and `outcome`."""
+    sizes = {"row": 4, "device_key": 8, "outcome": 2}
+    return read_rows(connection, _PREVIOUS.format(batch=sql.Literal(batch)), sizes)
+
+
+def store_reading(
+    connection: Connection, batch: int, checkpoints: npt.NDArray[np.int64], kit_rows: npt.NDArray[np.int64]
+) -> None:
+    """Keep where the input can be read again, and which rows named a kit; in place of earlier ones.
+
+    `checkpoints`: shape (n, 3), row, byte offset, line. `kit_rows`: shape (n, 2), row, kit key or 0.
+    """
+    for statement in _FORGET_READING:
+        connection.execute(statement, {"batch": batch})
+    if len(checkpoints):
+        row, offset, line = checkpoints.T
+        columns = [Column("row", 4, row), Column("byte_offset", 8, offset), Column("line", 4, line)]
+        copy_rows(connection, "checkpoint", [([Column("batch_key", 8, batch), *columns], len(checkpoints))])
+    if len(kit_rows):
+        row, kit = kit_rows.T
+        columns = [Column("row", 4, row), Column("kit_key", 8, kit, kit == 0)]
+        copy_rows(connection, "kit_row", [([Column("batch_key", 8, batch), *columns], len(kit_rows))])
+
+
+def _columns(
+    batch: int, parts: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
+) -> Iterator[tuple[list[Column], int]]:
+    for entries, holders, previews in parts:
+        device, duplicate = entries["device_key"], entries["duplicate_of"]
+        columns = [
+            Column("batch_key", 8, batch),
+            Column("row", 4, entries["row"]),
+            Column("position", 2, entries["position"]),
+            Column("outcome", 2, entries["outcome"]),
+            Column("reason", 2, entries["reason"]),
+            Column("named_by", 2, entries["named_by"]),
+            Column("preview_outcome", 2, previews, previews == 0),
+            Column("duplicate_of_row", 4, duplicate, duplicate == 0),
+            Column("device_key", 8, device, device == 0),
+            Column("holder_key", 8, holders, holders == 0),
+        ]
+        yield columns, len(entries)

@@ -1,0 +1,229 @@
+"""Work items: taken by a lease, ended under its fence, rung for again by the sweep."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from worker.queries.batches import BATCH_COLUMNS, Batch, batch_from_row
+from worker.states import Queue, WorkKind
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """A step of a batch under a lease that was committed before the work starts."""
+
+    key: int
+    kind: WorkKind
+    number: int
+    rows: int
+    fence: int
+    attempts: int
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A work item that is free, and the backend that held it if its lease ended badly."""
+
+    key: int
+    kind: WorkKind
+    batch_key: int
+    batch_id: str
+    rows: int
+    input_bytes: int
+    attempts: int
+    backend_pid: int | None
+    backend_start: datetime | None
+
+
+@dataclass(frozen=True)
+class Due:
+    """A work item that nobody works on."""
+
+    kind: WorkKind
+    queue: Queue
+    batch_id: str
+
+
+# A lease is dead when its time is over, or as soon as the database connection that it was committed on is gone:
+# whatever that connection had begun can never be committed.
+_FREE = """w.done_at is null and (w.lease_expires_at is null or w.lease_expires_at < clock_timestamp()
+    or not exists (select from pg_stat_activity a where a.pid = w.backend_pid
+        and coalesce(a.backend_start, w.backend_start) = w.backend_start))
+    and (w.kind <> 'finish' or not exists (select from work_item a
+        where a.batch_key = w.batch_key and a.kind = 'apply' and a.done_at is null))"""
+
+_FIND = text(f"""
+    select w.key, w.kind, w.batch_key, b.public_id as batch_id, w.rows, b.input_bytes, w.attempts,
+        w.backend_pid, w.backend_start
+    from work_item w join batch b on b.key = w.batch_key
+    where b.public_id = :batch_id and w.kind = :kind and {_FREE}
+    order by w.number limit 1 for update of w skip locked""")
+_BACKEND = text("select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()")
+_END_BACKEND = text(
+    "select pg_terminate_backend(pid) from pg_stat_activity where pid = :pid and backend_start = :start"
+)
+# The server's own death is not the worker's: such an attempt does not count.
+_TAKE = text(f"""
+    with taken as (
+        update work_item w set fence = fence + 1,
+            attempts = attempts + 1 - (case when backend_start < pg_postmaster_start_time() and attempts > 0
+                then 1 else 0 end),
+            lease_expires_at = clock_timestamp() + :lease, ring_at = clock_timestamp(),
+            backend_pid = :pid, backend_start = :start
+        where key = :key returning key as work_key, kind, number, rows, fence, attempts, batch_key
+    ), started as (
+        update batch set state = 'resolving', started_at = clock_timestamp()
+        from taken where batch.key = taken.batch_key and batch.state = 'received' and taken.kind = 'resolve'
+    )
+    select taken.*, {BATCH_COLUMNS} from taken join batch b on b.key = taken.batch_key""")
+_END = text("""
+    update work_item set done_at = clock_timestamp(), end_state = :end_state, lease_expires_at = null,
+        backend_pid = null, backend_start = null
+    where key = :key and fence = :fence and done_at is null""")
+_POISON = text("""
+    update work_item set done_at = clock_timestamp(), end_state = 'poisoned', lease_expires_at = null,
+        backend_pid = null, backend_start = null, fence = fence + 1
+    where key = :key""")
+_HAND_BACK = text("""
+    update work_item set attempts = attempts - :refund, lease_expires_at = null, backend_pid = null,
+        backend_start = null, ring_at = clock_timestamp() + :pause
+    where key = :key and fence = :fence and done_at is null""")
+_ADD = text("""
+    insert into work_item (batch_key, kind, number, queue, rows, ring_at)
+    values (:batch, :kind, :number, :queue, :rows, clock_timestamp() + :ring_again)""")
+_ADD_NEXT_RESOLVE = text("""
+    insert into work_item (batch_key, kind, number, queue, ring_at)
+    select :batch, 'resolve', max(number) + 1, :queue, clock_timestamp() + :ring_again
+    from work_item where batch_key = :batch and kind = 'resolve'""")
+_FORGET = text("delete from work_item where batch_key = :batch and kind <> 'resolve'")
+# The raised fence makes whoever works on them fail its guard.
+_CANCEL_APPLIES = text("""
+    update work_item set fence = fence + 1, done_at = clock_timestamp(), end_state = 'cancelled',
+        lease_expires_at = null, backend_pid = null, backend_start = null
+    where batch_key = :batch and kind = 'apply' and done_at is null""")
+_TAKE_BACK = text("""
+    update work_item set fence = fence + 1, lease_expires_at = null, backend_pid = null, backend_start = null,
+        ring_at = clock_timestamp() + :ring_again
+    where batch_key = :batch and kind = 'resolve' and done_at is null""")
+_REOPEN = text("""
+    update work_item set done_at = null, end_state = null, attempts = 0, fence = fence + 1,
+        ring_at = clock_timestamp() + :ring_again
+    where batch_key = :batch and (end_state = 'poisoned' or (kind = 'finish' and end_state = 'done'))
+    returning kind, queue""")
+_OPEN_APPLIES = text("select count(*) from work_item where batch_key = :batch and kind = 'apply' and done_at is null")
+_POISONED = text("select exists (select from work_item where batch_key = :batch and end_state = 'poisoned')")
+_DUE = text(f"""
+    update work_item set ring_at = clock_timestamp() + :ring_again
+    from batch b where b.key = work_item.batch_key and work_item.key in (
+        select w.key from work_item w where w.queue = :queue and w.ring_at <= clock_timestamp() and {_FREE}
+        order by w.ring_at limit :limit for update skip locked)
+    returning work_item.kind, work_item.queue, b.public_id""")
+
+
+def find_free(connection: Connection, batch_id: str, kind: WorkKind) -> Candidate | None:
+    """A free work item of the batch, locked until the transaction ends."""
+    row = connection.execute(_FIND, {"batch_id": batch_id, "kind": kind}).mappings().one_or_none()
+    return None if row is None else Candidate(**{**row, "kind": WorkKind(row["kind"])})
+
+
+def own_backend(connection: Connection) -> tuple[int, datetime]:
+    """The process id and the start of this connection's server process."""
+    row = connection.execute(_BACKEND).one()
+    return row.pid, row.backend_start
+
+
+def end_backend(connection: Connection, pid: int, start: datetime) -> None:
+    """End a server process whose lease is over, unless its number belongs to another one by now."""
+    connection.execute(_END_BACKEND, {"pid": pid, "start": start})
+
+
+def take(connection: Connection, key: int, lease: timedelta, backend: tuple[int, datetime]) -> WorkItem:
+    """Lease the work item to `backend` and count the attempt; its batch is `resolving` at least."""
+    values = {"key": key, "lease": lease, "pid": backend[0], "start": backend[1]}
+    row = connection.execute(_TAKE, values).mappings().one()
+    return WorkItem(
+        key=row["work_key"],
+        kind=WorkKind(row["kind"]),
+        number=row["number"],
+        rows=row["rows"],
+        fence=row["fence"],
+        attempts=row["attempts"],
+        batch=batch_from_row(row),
+    )
+
+
+def end_item(connection: Connection, item: WorkItem, end_state: str = "done") -> bool:
+    """Whether the lease still held: the item is done now, together with what this transaction did."""
+    values = {"key": item.key, "fence": item.fence, "end_state": end_state}
+    return connection.execute(_END, values).rowcount == 1
+
+
+def poison_item(connection: Connection, key: int) -> None:
+    """End a work item that cost too many workers."""
+    connection.execute(_POISON, {"key": key})
+
+
+def hand_back(connection: Connection, item: WorkItem, *, refund: bool, pause: timedelta) -> bool:
+    """Whether the lease still held: the item is free again, after `pause` for the sweep."""
+    values = {"key": item.key, "fence": item.fence, "refund": int(refund), "pause": pause}
+    return connection.execute(_HAND_BACK, values).rowcount == 1
+
+
+def add_items(
+    connection: Connection,
+    batch: int,
+    kind: WorkKind,
+    queue: Queue,
+    rows: Iterable[int],
+    ring_again: timedelta,
+) -> None:
+    """One work item for each number in `rows`, which is how many rows it covers."""
+    values = [
+        {
+            "batch": batch,
+            "kind": kind,
+            "number": number,
+            "queue": queue,
+            "rows": count,
+            "ring_again": ring_again,
+        }
+        for number, count in enumerate(rows)
+    ]
+    connection.execute(_ADD, values)
+
+
+def start_over(connection: Connection, batch: int, queue: Queue, ring_again: timedelta) -> None:
+    """A new resolve item, and no trace of earlier apply and finish items."""
+    connection.execute(_FORGET, {"batch": batch})
+    connection.execute(_ADD_NEXT_RESOLVE, {"batch": batch, "queue": queue, "ring_again": ring_again})
+
+
+def cancel_items(connection: Connection, batch: int, ring_again: timedelta) -> None:
+    """Raise the fence of all open items: applies end, a resolve is free for whoever writes the results."""
+    connection.execute(_CANCEL_APPLIES, {"batch": batch})
+    connection.execute(_TAKE_BACK, {"batch": batch, "ring_again": ring_again})
+
+
+def reopen_items(connection: Connection, batch: int, ring_again: timedelta) -> Sequence[Row[Any]]:
+    """Open the poisoned items of a batch again, and its finish; returns (kind, queue) of each."""
+    return connection.execute(_REOPEN, {"batch": batch, "ring_again": ring_again}).all()
+
+
+def count_open_applies(connection: Connection, batch: int) -> int:
+    """How many apply items of the batch have not ended."""
+    return int(connection.execute(_OPEN_APPLIES, {"batch": batch}).scalar_one())
+
+
+def has_poisoned(connection: Connection, batch: int) -> bool:
+    """Whether an item of the batch was ended for the workers that it cost."""
+    return bool(connection.execute(_POISONED, {"batch": batch}).scalar_one())
+
+
+def take_due(connection: Connection, queue: Queue, limit: int, ring_again: timedelta) -> list[Due]:
+    """Up to `limit` work items of the queue that nobody works on, longest waiting first; not due again for a while."""
+    rows = connection.execute(_DUE, {"queue": queue, "limit": limit, "ring_again": ring_again})
+    return [Due(WorkKind(row.kind), Queue(row.queue), row.public_id) for row in rows]
