@@ -1,0 +1,198 @@
+"""What became of every row of a batch, read in pages; nothing here writes.
+
+Devices, kits and claims are looked up in sub-queries that cannot be merged into the rest (`offset 0`, or a
+single value): for a page that is one index probe each, and no plan can come to read a whole inventory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, RowMapping, text
+
+from worker.states import SUCCESSES, NamedBy, Outcome
+
+_BATCH = text("""
+    select batch.key, batch.public_id, batch.organization_key, project_key, state, source, dialect, upload_key,
+        results_total, file_name
+    from batch where batch.public_id = :public_id and organization_key = :organization""")
+_STATE = text("select state from batch where key = :batch")
+
+_CHECKPOINTS = text("""
+    select start.row, start.byte_offset, start.line, max(wanted.row) as last
+    from unnest(cast(:rows as int[])) as wanted (row)
+    cross join lateral (
+        select row, byte_offset, line from checkpoint where batch_key = :batch and row <= wanted.row
+        order by row desc limit 1) as start
+    group by start.row, start.byte_offset, start.line order by start.row""")
+
+_HOLDER = """(
+    select name from project where key = holder_key and organization_key = :organization
+    and (cast(:visible as bigint[]) is null or key = any(:visible)))"""
+_NAMED_KIT = """(
+    select coalesce(shown_id, kit_id) from kit_row join kit on kit.key = kit_row.kit_key
+    where kit_row.batch_key = :batch and kit_row.row = {row})"""
+_FIRST_ROW = """(
+    select named_by from result as earlier where earlier.batch_key = :batch and earlier.row = page.duplicate_of_row
+    order by position limit 1)"""
+_PAGE = f"""
+    select page.row, position, outcome, reason, preview_outcome, duplicate_of_row,
+        device.shown_id as device_id, first_kit_id, {_HOLDER} as holder,
+        coalesce({_NAMED_KIT.format(row="page.row")}, first_kit_id,
+            case when held then (select coalesce(shown_id, kit_id) from kit where key = kit_key) end) as kit_id,
+        case when held or {NamedBy.SERIAL_NUMBER:d} in (named_by, {_FIRST_ROW}) then shown_serial end
+            as serial_number
+    from (
+        select * from result where batch_key = :batch and (row, position) > (:row, :position) {{having}}
+        order by row, position limit :count) as page
+    left join lateral (
+        select coalesce(shown_id, device_id) as shown_id, kit_key,
+            coalesce(shown_serial, serial_number) as shown_serial,
+            exists (select from claim where device_key = device.key and project_key = :project) as held
+        from device where key = page.device_key offset 0) as device on true
+    cross join lateral (select {_NAMED_KIT.format(row="page.duplicate_of_row")} as first_kit_id offset 0) as first
+    order by page.row, position"""
+_ALL_RESULTS = text(_PAGE.format(having=""))
+_CLAIMED_RESULTS = text(_PAGE.format(having=f"and outcome = {Outcome.CLAIMED.number}"))
+# The condition of the partial index has to stand here as it stands there.
+_OTHER_RESULTS = text(_PAGE.format(having=f"and outcome = :outcome and outcome <> {Outcome.CLAIMED.number}"))
+
+_KITS = text("""
+    select named.row, coalesce(kit.shown_id, kit.kit_id) as kit_id, found.devices, found.outcomes
+    from (
+        select row, kit_key from kit_row where batch_key = :batch and row > :row order by row limit :count
+    ) as named
+    left join lateral (select shown_id, kit_id from kit where key = named.kit_key offset 0) as kit on true
+    cross join lateral (
+        select coalesce(sum(devices), 0) as devices, jsonb_object_agg(outcome, results) as outcomes
+        from (
+            select outcome, count(*) as results, count(device_key) as devices
+            from result where batch_key = :batch and row = named.row group by outcome) as counted
+    ) as found
+    order by named.row""")
+
+# In a report nearly every row has an outcome that is told without any look-up, and a device that it named by
+# its identifier: of those the row's number and one small code are read, of the others a few columns more.
+OWN_IDENTIFIER: Final = 1 << 8
+REASON_SHIFT: Final = 4
+OUTCOME_MASK: Final = (1 << REASON_SHIFT) - 1
+_WINDOW = f"""
+    with taken as materialized (
+        select row_number() over (order by row, position) - 1 as place, *,
+            device_key is not null and named_by = {NamedBy.DEVICE_ID:d} as by_identifier
+        from ({{source}} order by row, position limit :count) as found
+    ), special as (
+        select place, duplicate_of_row, {_NAMED_KIT.format(row="taken.duplicate_of_row")} as kit_id,
+            {_HOLDER} as holder,
+            case when by_identifier
+                then (select shown_id from device where key = device_key and shown_id is not null)
+                else (select coalesce(shown_id, device_id) from device where key = device_key) end as device_id
+        from taken
+        where outcome in ({Outcome.ALREADY_CLAIMED.number}, {Outcome.DUPLICATE.number})
+            or device_key is not null and (
+                not by_identifier or (select exists (select from device where shown_id is not null)))
+    )
+    select (select array_agg(row order by place) from taken) as rows,
+        (select array_agg(
+            outcome + (reason << {REASON_SHIFT}) + by_identifier::int * {OWN_IDENTIFIER} order by place)
+            from taken) as codes,
+        (select position from taken order by place desc limit 1) as last_position,
+        array_agg(place) as places, array_agg(device_id) as device_ids,
+        array_agg(duplicate_of_row) as duplicates, array_agg(kit_id) as kit_ids, array_agg(holder) as holders
+    from special"""
+_FAILING = ", ".join(str(outcome.number) for outcome in Outcome if outcome not in SUCCESSES)
+_WINDOW_OF_ALL = text(
+    _WINDOW.format(source="select * from result where batch_key = :batch and (row, position) > (:row, :position)")
+)
+_WINDOW_OF_FAILED = text(
+    _WINDOW.format(
+        source="select distinct on (row) * from result "
+        f"where batch_key = :batch and row > :row and outcome in ({_FAILING})"
+    )
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Whose view of a batch is read: what others hold is told only of projects that it sees."""
+
+    batch: int
+    project: int
+    organization: int
+    visible: frozenset[int] | None
+
+    def values(self) -> dict[str, Any]:
+        visible = None if self.visible is None else sorted(self.visible)
+        return {
+            "batch": self.batch,
+            "project": self.project,
+            "organization": self.organization,
+            "visible": visible,
+        }
+
+
+@dataclass(frozen=True)
+class Special:
+    """What is to be told of a result beyond its code."""
+
+    device_id: str | None
+    duplicate_of_row: int | None
+    kit_id: str | None
+    holder: str | None
+
+
+@dataclass(frozen=True)
+class Window:
+    """Results in order: rows and codes of all, particulars of some."""
+
+    rows: list[int]
+    codes: list[int]
+    specials: dict[int, Special]  # by place in `rows`
+    last: tuple[int, int]
+
+
+def find_batch(connection: Connection, public_id: str, organization: int) -> RowMapping | None:
+    """What reading a batch needs to know of it."""
+    values = {"public_id": public_id, "organization": organization}
+    return connection.execute(_BATCH, values).mappings().one_or_none()
+
+
+def fetch_state(connection: Connection, batch: int) -> str:
+    """The batch's state now."""
+    return str(connection.execute(_STATE, {"batch": batch}).scalar_one())
+
+
+def find_checkpoints(connection: Connection, batch: int, rows: Sequence[int]) -> Sequence[Row[int, int, int, int]]:
+    """Where to begin to read these rows, as (row, byte_offset, line, the last of the rows read from there)."""
+    return connection.execute(_CHECKPOINTS, {"batch": batch, "rows": list(rows)}).all()
+
+
+def fetch_results(
+    connection: Connection, reader: Reader, after: tuple[int, int], count: int, outcome: Outcome | None
+) -> Sequence[Row[Any]]:
+    """Up to `count` results behind the (row, position) `after`, of one outcome or of all."""
+    values = reader.values() | {"row": after[0], "position": after[1], "count": count}
+    if outcome is None:
+        return connection.execute(_ALL_RESULTS, values).all()
+    if outcome is Outcome.CLAIMED:
+        return connection.execute(_CLAIMED_RESULTS, values).all()
+    return connection.execute(_OTHER_RESULTS, values | {"outcome": outcome.number}).all()
+
+
+def fetch_kits(connection: Connection, batch: int, after: int, count: int) -> Sequence[Row[Any]]:
+    """Up to `count` kit rows behind row `after`, as (row, kit_id, devices, outcomes by number)."""
+    return connection.execute(_KITS, {"batch": batch, "row": after, "count": count}).all()
+
+
+def fetch_window(
+    connection: Connection, reader: Reader, after: tuple[int, int], count: int, *, only_failed: bool
+) -> Window | None:
+    """Up to `count` results behind `after`; of failed rows only the first that failed, and no other rows."""
+    statement = _WINDOW_OF_FAILED if only_failed else _WINDOW_OF_ALL
+    values = reader.values() | {"row": after[0], "position": after[1], "count": count}
+    found = connection.execute(statement, values).one()
+    if found.rows is None:
+        return None
+    columns = (found.device_ids or (), found.duplicates or (), found.kit_ids or (), found.holders or ())
+    specials = dict(zip(found.places or (), map(Special, *columns), strict=True))
+    return Window(found.rows, found.codes, specials, (found.rows[-1], found.last_position))

@@ -1,0 +1,88 @@
+"""The batch whose results are asked for, if the one who asks may see it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping
+
+from worker.errors import NotFound, ResultsNotReady
+from worker.intake import Dialect
+from worker.principal import Principal
+from worker.queries import results
+from worker.queries.results import Reader
+from worker.runtime import Runtime
+from worker.states import READABLE, BatchState
+
+# From these a batch can go on, and then its results are replaced.
+PASSING: Final = frozenset({BatchState.PREVIEWED, BatchState.FAILED})
+
+
+@dataclass(frozen=True)
+class ReadBatch:
+    """A batch that is read by someone who sees it."""
+
+    row: RowMapping
+    visible_projects: frozenset[int] | None
+
+    @property
+    def key(self) -> int:
+        return int(self.row["key"])
+
+    @property
+    def state(self) -> BatchState:
+        return BatchState(self.row["state"])
+
+    @property
+    def upload_key(self) -> int:
+        return int(self.row["upload_key"])
+
+    @property
+    def is_csv(self) -> bool:
+        return bool(self.row["source"] == "csv")
+
+    @cached_property
+    def dialect(self) -> Dialect | None:
+        """How its input is read, once a worker has found out; never for what cannot be read at all."""
+        stored = self.row["dialect"]
+        return Dialect.from_json(stored) if stored else None
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.key, self.row["project_key"], self.row["organization_key"], self.visible_projects)
+
+
+def open_batch(runtime: Runtime, principal: Principal, batch_id: str) -> ReadBatch:
+    """The batch, whatever its state.
+
+    Raises:
+        NotFound: there is none, or not for this principal.
+    """
+    with runtime.transaction() as connection:
+        row = results.find_batch(connection, batch_id, principal.organization_key)
+    if row is None or not principal.sees_project(row["project_key"]):
+        raise NotFound("There is no such batch.")
+    return ReadBatch(row, principal.visible_projects)
+
+
+def open_results(runtime: Runtime, principal: Principal, batch_id: str) -> ReadBatch:
+    """The batch, in a state in which it has results.
+
+    Raises:
+        NotFound: there is none, or not for this principal.
+        ResultsNotReady: it is still being worked on.
+    """
+    batch = open_batch(runtime, principal, batch_id)
+    if batch.state not in READABLE:
+        raise ResultsNotReady(f"The batch is {batch.state}: its results can be read when it has ended.")
+    return batch
+
+
+def require_same_results(connection: Connection, batch: ReadBatch) -> None:
+    """Refuse to read on in a batch that was confirmed or resumed meanwhile: its results are being replaced.
+
+    Raises:
+        ResultsNotReady: it was.
+    """
+    if batch.state in PASSING and results.fetch_state(connection, batch.key) != batch.state:
+        raise ResultsNotReady("The batch was taken up again while its results were being read.")

@@ -1,0 +1,62 @@
+"""The cells of a report as CSV text: quoted where needed, and nothing that a spreadsheet would run."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from worker.intake import Dialect, Group, escape_formula, masked_records
+
+LINE_END: Final = "\r\n"
+
+
+class _Lines(list[str]):
+    """What csv writes to: one line for each call."""
+
+    write = list.append
+
+
+def quoted_lines(rows: Iterable[Iterable[str]], delimiter: str) -> list[str]:
+    """Each row as CSV text without its line end."""
+    lines = _Lines()
+    csv.writer(lines, delimiter=delimiter, lineterminator=LINE_END).writerows(rows)
+    return [line.removesuffix(LINE_END) for line in lines]
+
+
+def csv_lines(rows: Iterable[Iterable[str]], delimiter: str) -> list[str]:
+    """The same for reports: nothing in them is run by a spreadsheet."""
+    return quoted_lines((map(escape_formula, row) for row in rows), delimiter)
+
+
+def cell(text: str, delimiter: str) -> str:
+    """One cell as CSV text; an empty one is empty."""
+    return csv_lines([[text]], delimiter)[0] if text else ""
+
+
+def users_cells(dialect: Dialect, group: Group) -> list[str]:
+    """For each record the user's columns as CSV text, codes masked.
+
+    Cells beyond the header have no column in a table and are left out.
+    """
+    records = masked_records(dialect, group.records)
+    width = len(dialect.names)
+    if max(map(len, records)) > width:
+        records = [record[:width] for record in records]
+    return _plain_lines(records, dialect.delimiter, width) or csv_lines(records, dialect.delimiter)
+
+
+def _plain_lines(records: Sequence[Sequence[str]], delimiter: str, width: int) -> list[str] | None:
+    """The same if no cell needs a second look, which is how nearly all input is: a few passes in C."""
+    lines = list(map(delimiter.join, records))
+    text = "\n".join(lines)
+    special = '"' in text or "\r" in text or text.count("\n") >= len(lines)
+    if special or text.count(delimiter) > len(lines) * (width - 1) or not all(lines):
+        return None
+    first_characters = {record[column][:1] for column in range(width) for record in records}
+    return None if any(first == "'" or escape_formula(first) != first for first in first_characters) else lines
+
+
+def safe_cells(identifiers: list[str]) -> list[str]:
+    """Normalised identifiers as cells: they need no quotes, and rarely an apostrophe."""
+    if not any(identifier[:1] == "-" for identifier in identifiers):
+        return identifiers
+    return list(map(escape_formula, identifiers))

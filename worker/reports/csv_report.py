@@ -1,0 +1,59 @@
+"""The report as CSV: the user's own columns beside what became of each row."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from worker.intake import REPORT_COLUMNS
+from worker.principal import Principal
+from worker.queries import results
+from worker.queries.results import Window
+from worker.reports.access import ReadBatch, open_results, require_same_results
+from worker.reports.csv_cells import LINE_END, csv_lines
+from worker.reports.csv_table import Table
+from worker.reports.source import join, read_all
+from worker.runtime import Runtime
+
+# Results of one short transaction.
+WINDOW: Final = 10_000
+BOM: Final = b"\xef\xbb\xbf"
+
+
+def report_csv(runtime: Runtime, principal: Principal, batch_id: str, *, only_failed: bool = False) -> Iterator[bytes]:
+    """The report, piece by piece; `only_failed`: each failed row once, to be mended and sent again.
+
+    Raises:
+        NotFound: there is no such batch, or not for this principal.
+        ResultsNotReady: it is still being worked on; while the report is read: it was taken up again.
+    """
+    return _stream(runtime, open_results(runtime, principal, batch_id), only_failed=only_failed)
+
+
+def _stream(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterator[bytes]:
+    yield BOM + _header(batch).encode()
+    if batch.dialect is None:
+        return
+    table = Table(batch.dialect)
+    windows = _windows(runtime, batch, only_failed=only_failed)
+    for window, piece in join(read_all(runtime, batch), windows, _rows_of):
+        yield table.render(window, piece).encode()
+
+
+def _header(batch: ReadBatch) -> str:
+    names, delimiter = (batch.dialect.names, batch.dialect.delimiter) if batch.dialect else ((), ",")
+    return csv_lines([[*names, *REPORT_COLUMNS]], delimiter)[0] + LINE_END
+
+
+def _windows(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterator[Window]:
+    after = (0, 0)
+    while True:
+        with runtime.transaction() as connection:
+            require_same_results(connection, batch)
+            window = results.fetch_window(connection, batch.reader, after, WINDOW, only_failed=only_failed)
+        if window is None:
+            return
+        yield window
+        after = window.last
+
+
+def _rows_of(window: Window) -> list[int]:
+    return window.rows

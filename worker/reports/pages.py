@@ -1,0 +1,95 @@
+"""Results and kits of a batch, page by page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from worker.cursors import decode_cursor, encode_cursor
+from worker.errors import Invalid
+from worker.intake import references
+from worker.principal import Principal
+from worker.queries import results
+from worker.reports.access import ReadBatch, open_results
+from worker.reports.documents import BEGINNING, piece_documents, rows_of
+from worker.reports.source import join, read_some, required_dialect
+from worker.runtime import Runtime
+from worker.states import Outcome
+
+LARGEST_PAGE = 1000
+
+
+def results_page(
+    runtime: Runtime,
+    principal: Principal,
+    batch_id: str,
+    outcome: Outcome | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Up to `limit` results in order of row, then device.
+
+    Raises:
+        NotFound: there is no such batch, or not for this principal.
+        ResultsNotReady: it is still being worked on.
+        Invalid: the limit or the cursor.
+    """
+    _check_limit(limit)
+    after = decode_cursor(cursor, (int, int)) if cursor else BEGINNING
+    batch = open_results(runtime, principal, batch_id)
+    with runtime.transaction() as connection:
+        found = results.fetch_results(connection, batch.reader, after, limit + 1, outcome)
+    page = found[:limit]
+    following = encode_cursor(page[-1].row, page[-1].position) if len(found) > limit else None
+    return {"items": _items(runtime, batch, page), "next_cursor": following}
+
+
+def kits_page(
+    runtime: Runtime, principal: Principal, batch_id: str, limit: int = 100, cursor: str | None = None
+) -> dict[str, Any]:
+    """Up to `limit` rows that named a kit, each with its number of devices and of their outcomes.
+
+    Raises:
+        NotFound: there is no such batch, or not for this principal.
+        ResultsNotReady: it is still being worked on.
+        Invalid: the limit or the cursor.
+    """
+    _check_limit(limit)
+    (after,) = decode_cursor(cursor, (int,)) if cursor else (0,)
+    batch = open_results(runtime, principal, batch_id)
+    with runtime.transaction() as connection:
+        found = results.fetch_kits(connection, batch.key, after, limit + 1)
+    page = found[:limit]
+    unknown = _unknown_kits(runtime, batch, [row.row for row in page if row.kit_id is None])
+    following = encode_cursor(page[-1].row) if len(found) > limit else None
+    return {"items": [_kit_document(kit, unknown) for kit in page], "next_cursor": following}
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise Invalid(f"The limit is a number from 1 to {LARGEST_PAGE}.", parameter="limit")
+
+
+def _items(runtime: Runtime, batch: ReadBatch, page: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    pieces = join(read_some(runtime, batch, rows_of(page)), iter([page]), rows_of)
+    return [item for _, piece in pieces for item in piece_documents(batch, page, piece)]
+
+
+def _kit_document(kit: Row[Any], unknown: Mapping[int, str]) -> dict[str, Any]:
+    counts = sorted((int(number), count) for number, count in (kit.outcomes or {}).items())
+    return {
+        "row": kit.row,
+        "kit_id": unknown.get(kit.row, kit.kit_id),
+        "devices": int(kit.devices),
+        "outcomes": {Outcome.of(number): count for number, count in counts},
+    }
+
+
+def _unknown_kits(runtime: Runtime, batch: ReadBatch, rows: list[int]) -> dict[int, str]:
+    """What the rows typed, normalised, for kits that the inventory does not know."""
+    named: dict[int, str] = {}
+    for _, piece in join(read_some(runtime, batch, rows), iter([rows]), list):
+        identifiers = references(required_dialect(batch), piece.group).identifiers
+        for row in rows[piece.start : piece.stop]:
+            named[row] = identifiers[row - piece.group.first_row]
+    return named

@@ -1,0 +1,99 @@
+"""The stored input beside the results: records of the rows that are told of."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from worker.inputs import BLOCK_BYTES, BLOCKS_AT_ONCE, read_input
+from worker.intake import Checkpoint, Dialect, Group, Limits, read_groups
+from worker.queries import results
+from worker.reports.access import ReadBatch
+from worker.runtime import Runtime
+
+# What was accepted once is read again, also after a limit was lowered.
+UNLIMITED: Final = Limits(rows=2**31)
+# Reading on is cheaper than beginning anew within what one look at the stored input fetches.
+NEAR: Final = BLOCK_BYTES * BLOCKS_AT_ONCE
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Results whose rows are in one group: `start` to `stop` of a window."""
+
+    group: Group
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    start: Checkpoint
+    last_row: int
+
+
+def required_dialect(batch: ReadBatch) -> Dialect:
+    """The dialect of a batch that has results."""
+    assert batch.dialect is not None, batch.key  # noqa: S101  # what could not be read has no results
+    return batch.dialect
+
+
+def read_all(runtime: Runtime, batch: ReadBatch) -> Iterator[Group]:
+    """The whole input, group by group."""
+    return read_groups(read_input(runtime, batch.upload_key), required_dialect(batch), UNLIMITED)
+
+
+def read_some(runtime: Runtime, batch: ReadBatch, rows: Sequence[int]) -> Iterator[Group]:
+    """The groups that hold `rows` (ascending), and perhaps some between them."""
+    if not batch.is_csv:
+        yield from read_all(runtime, batch)
+        return
+    for stretch in _stretches(runtime, batch, rows):
+        blocks = read_input(runtime, batch.upload_key, stretch.start.offset)
+        for group in read_groups(blocks, required_dialect(batch), UNLIMITED, stretch.start):
+            yield group
+            if last_row(group) >= stretch.last_row:
+                break
+
+
+def last_row(group: Group) -> int:
+    return group.first_row + len(group.records) - 1
+
+
+def join(
+    groups: Iterator[Group], windows: Iterator[T], rows_of: Callable[[T], Sequence[int]]
+) -> Iterator[tuple[T, Piece]]:
+    """Every result beside the group that holds its row; reads no input where there are no results."""
+    group: Group | None = None
+    for window in windows:
+        rows, start = rows_of(window), 0
+        while start < len(rows):
+            while group is None or last_row(group) < rows[start]:
+                group = next(groups)
+            stop = bisect_right(rows, last_row(group), lo=start)
+            yield window, Piece(group, start, stop)
+            start = stop
+
+
+def _stretches(runtime: Runtime, batch: ReadBatch, rows: Sequence[int]) -> list[_Stretch]:
+    with runtime.transaction() as connection:
+        found = results.find_checkpoints(connection, batch.key, rows)
+    stretches: list[_Stretch] = []
+    end = -NEAR
+    for row, offset, line, last in found:
+        near = stretches and offset - end < NEAR
+        start = stretches.pop().start if near else Checkpoint(row, offset, line)
+        stretches.append(_Stretch(start, last))
+        end = offset
+    return stretches
+
+
+def record_of(group: Group, row: int) -> list[str]:
+    return group.records[row - group.first_row]
+
+
+def line_of(group: Group, row: int) -> int | None:
+    """The physical line where a row begins; JSON has none."""
+    return group.lines[row - group.first_row] or None
