@@ -12,6 +12,7 @@ from worker.accounts.bootstrap import Bootstrap, bootstrap_demo
 from worker.embedded.broker import EmbeddedBroker
 from worker.embedded.ending import end_leftovers, marked
 from worker.embedded.files import data_dir_lock, write_private
+from worker.embedded.last_will import removed_at_the_end
 from worker.embedded.ports import HeldPort, hold
 from worker.embedded.postgres import EmbeddedPostgres
 from worker.embedded.programs import Errand, Program, Surroundings
@@ -68,17 +69,17 @@ class Instance:
         Raises:
             EnvironmentProblem: something that is needed is missing; nothing is left running.
         """
-        with data_dir_lock(self.data_dir), self._ports() as ports, self._supervisor:
-            self._up_file.unlink(missing_ok=True)
+        with (
+            data_dir_lock(self.data_dir),
+            self._ports() as ports,
+            self._supervisor,
+            removed_at_the_end(self._up_file),
+        ):
             end_leftovers(lambda: marked(MARK, str(self.data_dir)), Program.stop_steps)
-            try:
-                self._addresses = self._start(*ports)
-                self._write_up()
-                on_ready(self._addresses)
-                self._supervisor.run(until)
-            finally:
-                self._up_file.unlink(missing_ok=True)
-                self._addresses = None
+            self._addresses = self._start(*ports)
+            self._write_up()
+            on_ready(self._addresses)
+            self._supervisor.run(until)
 
     @property
     def _up_file(self) -> Path:
