@@ -21,6 +21,4 @@ def unescape_formula(cell: str) -> str:
 
 def unescape_records(records: list[list[str]]) -> list[list[str]]:
     """The records, with every cell as it was before a report escaped it."""
-    return [
-        list(map(unescape_formula, record)) if any(cell[:1] == "'" for cell in record) else record for record in records
-    ]
+    return [[unescape_formula(cell) if cell[:1] == "'" else cell for cell in record] for record in records]
