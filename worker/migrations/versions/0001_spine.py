@@ -205,6 +205,9 @@ create table chunk (
     output bytea,
     primary key (batch_key, number)
 );
+alter table resolution alter column data set storage external;
+alter table chunk alter column input set storage external;
+alter table chunk alter column output set storage external;
 comment on table resolution is 'what resolve found, packed, in order of the results; deleted by finish';
 comment on table chunk is 'the devices of one range of keys, packed; the output is what apply decided; deleted by finish';
 """
