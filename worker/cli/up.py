@@ -54,8 +54,7 @@ def note_addresses(addresses: Addresses, data_dir: Path) -> None:
     lines = {
         "API": addresses.api_url,
         "Docs": f"{addresses.api_url}/docs",
-        "Flower": f"{addresses.flower_url}  user {addresses.flower_user}, "
-        f"password {addresses.flower_password}",
+        "Flower": f"{addresses.flower_url}  user {addresses.flower_user}, password {addresses.flower_password}",
         "Token": addresses.token,
         "Project": addresses.project_id,
         "Files": f"{data_dir}, logs in {data_dir / 'logs'}",

@@ -55,8 +55,8 @@ def end_leftovers(find: Callable[[], Iterable[psutil.Process]], steps: StopSteps
         leftovers = {process.pid: process for process in find()}
         for process in leftovers.values():
             with suppress(psutil.Error):
-                # A server ends its own children, unless it is dead itself.
-                if process.ppid() not in leftovers:
+                # A server ends its own children, unless it is dead itself or about to be killed.
+                if number == signal.SIGKILL or process.ppid() not in leftovers:
                     process.send_signal(number)
         if not psutil.wait_procs(leftovers.values(), timeout=grace)[1]:
             return
