@@ -11,20 +11,20 @@ from worker.states import Outcome
 
 # What a preview calls claimable is claimed, or would have been but for the batch's rejection.
 _SAME_AS_CLAIMABLE = [Outcome.CLAIMED.number, Outcome.NOT_PROCESSED.number]
-_ROW_SHIFT = 39  # bits for device keys; rows use the 24 above
+_POSITION_BITS = 16
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The outcomes of a preview by row and device."""
+    """The outcomes of a preview by row and position in the row."""
 
     codes: npt.NDArray[np.int64]  # ascending
     outcomes: npt.NDArray[np.uint8]
 
     @classmethod
     def of(cls, previous: npt.NDArray[Any]) -> "Preview":
-        """`previous`: an array with `row`, `device_key` and `outcome`."""
-        codes = _codes(previous["row"], previous["device_key"])
+        """`previous`: an array with `row`, `position` and `outcome`."""
+        codes = _codes(previous)
         order = np.argsort(codes)
         return cls(codes[order], _comparable(previous["outcome"].astype(np.uint8))[order])
 
@@ -33,7 +33,7 @@ class Preview:
 
         An entry that the preview did not have differs, but has nothing to show.
         """
-        codes = _codes(decided["row"], decided["device_key"])
+        codes = _codes(decided)
         at = np.searchsorted(self.codes, codes)
         at[at == len(self.codes)] = 0
         known = self.codes[at] == codes if len(self.codes) else np.zeros(len(codes), dtype=bool)
@@ -45,8 +45,8 @@ class Preview:
         return len(self.codes)
 
 
-def _codes(rows: npt.NDArray[Any], device_keys: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    return (rows.astype(np.int64) << _ROW_SHIFT) | device_keys.astype(np.int64)
+def _codes(results: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return (results["row"].astype(np.int64) << _POSITION_BITS) | results["position"].astype(np.int64)
 
 
 def _comparable(outcomes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -16,8 +16,8 @@ _FORGET_READING = (
     text("delete from kit_row where batch_key = :batch"),
 )
 _PREVIOUS = sql.SQL("""
-    select row, coalesce(device_key, 0) as device_key, coalesce(preview_outcome, outcome) as outcome
-    from result where batch_key = {batch} order by row, device_key""")
+    select row, position, coalesce(preview_outcome, outcome) as outcome
+    from result where batch_key = {batch} order by row, position""")
 
 
 def write_results(
@@ -33,8 +33,8 @@ def write_results(
 
 
 def read_previous(connection: Connection, batch: int) -> npt.NDArray[Any]:
-    """What the preview said: an array with `row`, `device_key` (0 for none) and `outcome`."""
-    sizes = {"row": 4, "device_key": 8, "outcome": 2}
+    """What the preview said: an array with `row`, `position` and `outcome`, in the order of the report."""
+    sizes = {"row": 4, "position": 2, "outcome": 2}
     return read_rows(connection, _PREVIOUS.format(batch=sql.Literal(batch)), sizes)
 
 
