@@ -9,10 +9,12 @@ from typing import Annotated, Any, Final
 import anyio.to_thread
 from fastapi import Depends, Header, Request, Response
 from pydantic_core import to_json
+from sqlalchemy import Connection
 
 from api_stub.auth import PrincipalDep, RuntimeDep
 from api_stub.replies import JSON_TYPE
 from worker.accounts.idempotency import Answer, Remembered, Reservation, describe_request, reserve
+from worker.batches.submit import InTransaction
 from worker.principal import Principal
 from worker.runtime import Runtime
 
@@ -70,15 +72,15 @@ async def once(
         return _response(await perform(found))
 
 
-async def act_once(call: Call, use_case: Callable[[], dict[str, Any]]) -> Response:
+async def act_once(call: Call, use_case: Callable[[InTransaction], dict[str, Any]]) -> Response:
     """Carry out a use-case without a body and answer 202 with its document, once for each key."""
 
     async def perform(reservation: Reservation | None) -> Answer:
-        document = await anyio.to_thread.run_sync(use_case)
-        answer = answer_of(202, document)
-        if reservation is not None:
-            await anyio.to_thread.run_sync(remember, call.runtime, reservation, EMPTY_SHA256, answer)
-        return answer
+        def remember(connection: Connection, document: dict[str, Any]) -> None:
+            if reservation is not None:
+                reservation.store(connection, EMPTY_SHA256, answer_of(202, document))
+
+        return answer_of(202, await anyio.to_thread.run_sync(use_case, remember))
 
     async def digest() -> str:
         return EMPTY_SHA256
@@ -89,12 +91,6 @@ async def act_once(call: Call, use_case: Callable[[], dict[str, Any]]) -> Respon
 def answer_of(status: int, document: object, **headers: str) -> Answer:
     """The answer that a document makes."""
     return Answer(status, {"Content-Type": JSON_TYPE, **headers}, to_json(document))
-
-
-def remember(runtime: Runtime, reservation: Reservation, body_sha256: str, answer: Answer) -> None:
-    """Store the answer of a use-case that offers no place in its own transaction."""
-    with runtime.transaction() as connection:
-        reservation.store(connection, body_sha256, answer)
 
 
 def _reserve(call: Call, key: str) -> Reservation | Remembered:

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from api_stub.body.content import Body, Digest
 from api_stub.body.pieces import pour
-from api_stub.idempotent import answer_of, remember
+from api_stub.idempotent import answer_of
 from worker import inventory
 from worker.accounts.idempotency import Answer, Reservation
 from worker.runtime import Runtime
@@ -39,7 +39,9 @@ class Import:
     def _import(self, spool: "_Spool", reservation: Reservation | None) -> Answer:
         answer = answer_of(200, asdict(inventory.import_inventory(self.runtime, spool.read())))
         if reservation is not None:
-            remember(self.runtime, reservation, spool.sha256, answer)
+            # A crash before this is harmless: the same file again changes nothing.
+            with self.runtime.transaction() as connection:
+                reservation.store(connection, spool.sha256, answer)
         return answer
 
 

@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api_stub.body.listing import LISTING
+from api_stub.models import batches, devices, results
 from api_stub.models.problems import EXAMPLE, Problem
 from api_stub.problems import MEDIA_TYPE, Unauthenticated, Unavailable
 from worker.errors import Invalid, Refused
@@ -80,6 +81,7 @@ def complete_openapi(app: FastAPI) -> None:
         document = generate()
         if not described:
             _add_schemas(document)
+            _forget_item_schemas(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
@@ -90,6 +92,18 @@ def _add_schemas(document: dict[str, Any]) -> None:
     schemas["Problem"] = Problem.model_json_schema()
     listing = LISTING.json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(listing["$defs"])
+    # FastAPI leaves out what is null, which these have to have.
+    schemas["Batch"]["examples"] = [batches.EXAMPLE]
+    schemas["Result"]["examples"] = [results.EXAMPLE]
+    schemas["ClaimInfo"]["examples"] = [devices.CLAIM_INFO]
+    schemas["Device"]["examples"] = [devices.DEVICE]
+
+
+def _forget_item_schemas(paths: dict[str, Any]) -> None:
+    # FastAPI describes streams as OpenAPI 3.2 does, in a document of 3.1.
+    for operations in paths.values():
+        for response in operations.get("get", {}).get("responses", {}).values():
+            response.get("content", {}).get("text/event-stream", {}).pop("itemSchema", None)
 
 
 def _content() -> dict[str, Any]:

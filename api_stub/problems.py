@@ -13,11 +13,10 @@ from worker.errors import Invalid, NotFound, Refused
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS: Final = 20
 # What is worth asking again, and after how many seconds.
-RETRY_SECONDS: Final[dict[str | int, int]] = {
+RETRY_SECONDS: Final = {
     "idempotency-key-in-flight": 1,
     "results-not-ready": 1,
-    HTTPStatus.TOO_MANY_REQUESTS: 10,
-    HTTPStatus.SERVICE_UNAVAILABLE: 5,
+    "unavailable": 5,
 }
 
 
@@ -33,13 +32,6 @@ class MethodNotAllowed(Refused):
 
     status = 405
     problem_type = "method-not-allowed"
-
-
-class TooSlow(Refused):
-    """The request body stopped coming."""
-
-    status = 408
-    problem_type = "too-slow"
 
 
 class TooLarge(Refused):
@@ -153,7 +145,7 @@ def _finding(finding: Mapping[str, Any]) -> dict[str, str]:
 def _own_headers(refused: Refused) -> dict[str, str]:
     if refused.status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="claimd"'}
-    seconds = RETRY_SECONDS.get(refused.problem_type) or RETRY_SECONDS.get(refused.status)
+    seconds = refused.extensions.get("retry_after", RETRY_SECONDS.get(refused.problem_type))
     return {"Retry-After": str(seconds)} if seconds else {}
 
 

@@ -22,7 +22,9 @@ class Document(Response):
 
 def attachment(body: Iterator[bytes], media_type: str, file_name: str) -> StreamingResponse:
     """A file to be saved; each piece is made in a worker thread, and only when the client takes it."""
-    return StreamingResponse(body, media_type=media_type, headers={"Content-Disposition": _disposition(file_name)})
+    # A bare `media_type` would be sent as UTF-8, which an upload need not be.
+    headers = {"Content-Type": media_type, "Content-Disposition": _disposition(file_name)}
+    return StreamingResponse(body, headers=headers)
 
 
 def _disposition(file_name: str) -> str:

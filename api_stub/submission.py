@@ -31,7 +31,7 @@ class Submission:
     async def perform(self, reservation: Reservation | None) -> Answer:
         """The answer to a request that was accepted."""
         await anyio.to_thread.run_sync(self._check)
-        upload = await anyio.to_thread.run_sync(batches.begin_upload, self.call.runtime)
+        upload = batches.begin_upload(self.call.runtime)
         try:
             return await self._receive(
                 _Store(upload, reservation, self.call.runtime.settings.upload_lease.total_seconds())
@@ -52,7 +52,7 @@ class Submission:
         options = replace(self.options, file_name=self.body.file_name)
         call = self.call
         document = batches.submit(call.runtime, call.principal, self.project_id, options, store.upload, store.remember)
-        return store.answer or _accepted(document)
+        return _accepted(document)
 
 
 @dataclass
@@ -62,7 +62,6 @@ class _Store:
     upload: Upload
     reservation: Reservation | None
     lease_seconds: float
-    answer: Answer | None = None
     _extended_at: float = field(default_factory=time.monotonic)
 
     def add(self, data: bytes) -> None:
@@ -74,9 +73,8 @@ class _Store:
 
     def remember(self, connection: Connection, document: dict[str, Any]) -> None:
         """Keep the answer together with the batch, so that a crash loses both or none."""
-        self.answer = _accepted(document)
         if self.reservation is not None:
-            self.reservation.store(connection, self.upload.sha256, self.answer)
+            self.reservation.store(connection, self.upload.sha256, _accepted(document))
 
 
 def _accepted(document: dict[str, Any]) -> Answer:

@@ -74,7 +74,7 @@ class FormFile:
         self._sizes["file"] += len(self._found)
         if self._sizes["file"] > self._limit:
             raise too_large(self._limit)
-        if self._sizes["form"] - self._sizes["file"] > WRAPPING_BYTES + len(data):
+        if self._sizes["form"] - self._sizes["file"] > WRAPPING_BYTES:
             raise too_large(WRAPPING_BYTES)
 
     def _end_header(self) -> None:

@@ -9,7 +9,8 @@ from typing import Final, Protocol
 import anyio.to_thread
 from fastapi import Request
 
-from api_stub.problems import TooLarge, TooSlow
+from api_stub.problems import TooLarge
+from worker.batches import UploadLapsed
 
 POUR_BYTES: Final = 64 * 1024
 POURS_PER_LEASE: Final = 4
@@ -27,7 +28,7 @@ async def read_pieces(request: Request, limit: int, patience: timedelta) -> Asyn
 
     Raises:
         TooLarge: it has, or says that it has, more than `limit` bytes.
-        TooSlow: nothing came for `patience`.
+        UploadLapsed: nothing came for `patience`.
         starlette.requests.ClientDisconnect: the client went away.
     """
     refuse_length(request, limit)
@@ -77,4 +78,4 @@ async def _next_piece(stream: AsyncIterator[bytes], patience: timedelta) -> byte
         with anyio.fail_after(patience.total_seconds()):
             return await anext(stream, b"")
     except TimeoutError as error:
-        raise TooSlow(f"Nothing came for {patience.total_seconds():g} seconds.") from error
+        raise UploadLapsed(f"Nothing came for {patience.total_seconds():g} seconds.") from error

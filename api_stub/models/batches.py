@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from api_stub.models.base import Page, Wire
 from worker.states import BatchState, Mode, Outcome
@@ -22,21 +22,13 @@ EXAMPLE: Final[dict[str, Any]] = {
     "rows_done": 3,
     "totals": {"claimed": 2, "not_found": 1},
     "created_at": "2026-11-21T09:30:00.000000Z",
-    "created_by": "tok_w4tfy6rhck3v7m2xqa5n",
+    "created_by": "warehouse",
     "finished_at": "2026-11-21T09:30:00.412000Z",
     "problem": None,
     "links": {
         "self": "/v1/claim-batches/bat_5n2kq7vhx3mfa6wr4tcy",
         "results": "/v1/claim-batches/bat_5n2kq7vhx3mfa6wr4tcy/results",
     },
-}
-RECEIVED: Final[dict[str, Any]] = {
-    **EXAMPLE,
-    "state": "received",
-    "rows_total": None,
-    "rows_done": 0,
-    "totals": {},
-    "finished_at": None,
 }
 
 
@@ -51,8 +43,6 @@ class BatchProblem(Wire):
 
 class Batch(Wire):
     """One bulk request with its state and totals."""
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"example": EXAMPLE})
 
     id: str
     state: BatchState

@@ -19,7 +19,7 @@ EXAMPLE: Final[dict[str, Any]] = {
 class Problem(Wire):
     """What went wrong (RFC 9457)."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"example": EXAMPLE})
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [EXAMPLE]})
 
     type: str = Field(description="Stable; all are listed at `/problems`.")
     title: str

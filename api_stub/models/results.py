@@ -25,8 +25,6 @@ EXAMPLE: Final[dict[str, Any]] = {
 class Result(Wire):
     """What became of one device of one row."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"example": EXAMPLE})
-
     row: int = Field(description="Numbered from 1, without blank lines and the header.")
     line: int | None = Field(description="The physical line of the file; null for JSON.")
     input: dict[str, Any] = Field(description="The row as it was sent; claim codes are `***`.")
@@ -51,7 +49,9 @@ class KitRow(Wire):
 
     model_config = ConfigDict(
         extra="allow",
-        json_schema_extra={"example": {"row": 1, "kit_id": "KIT-25-0042", "devices": 25, "outcomes": {"claimed": 25}}},
+        json_schema_extra={
+            "examples": [{"row": 1, "kit_id": "KIT-25-0042", "devices": 25, "outcomes": {"claimed": 25}}]
+        },
     )
 
     row: int

@@ -52,7 +52,8 @@ class Watch:
     async def _stops(self) -> bool:
         with anyio.move_on_after(LOOK_SECONDS):
             await self._stopping.wait()
-        return self._stopping.is_set()
+            return True
+        return False
 
 
 @router.get(

@@ -7,15 +7,16 @@ from api_stub.idempotent import CallDep, once
 from api_stub.importing import Import
 from api_stub.models.devices import Imported
 from api_stub.openapi import csv_body, refuses
-from api_stub.problems import InvalidMultipart, TooLarge, TooSlow, UnsupportedMediaType
+from api_stub.problems import InvalidMultipart, TooLarge, UnsupportedMediaType
 from worker.accounts.idempotency import KeyInFlight, KeyReused
+from worker.batches import UploadLapsed
 from worker.errors import Forbidden, ImportConflicts
 from worker.states import Role
 
 router = APIRouter(prefix="/v1", tags=["inventory"])
 
 REFUSES = refuses(
-    Forbidden, TooSlow, TooLarge, UnsupportedMediaType, InvalidMultipart, ImportConflicts, KeyReused, KeyInFlight
+    Forbidden, UploadLapsed, TooLarge, UnsupportedMediaType, InvalidMultipart, ImportConflicts, KeyReused, KeyInFlight
 )
 
 

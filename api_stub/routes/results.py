@@ -16,7 +16,7 @@ from worker.states import Outcome
 router = APIRouter(prefix="/v1/claim-batches/{batch_id}", tags=["results"])
 
 REFUSES = refuses(NotFound, ResultsNotReady)
-CSV = "text/csv; charset=utf-8"
+CSV_TYPE = "text/csv"
 JSON_LINES = "application/x-ndjson"
 REPORT_EXAMPLE = "Device ID,Room,row,line,outcome,device_id,detail,hint\nSNS-000001,2.15,1,2,claimed,SNS-000001,,\n"
 
@@ -43,7 +43,7 @@ def list_kits(
     return Document(reports.kits_page(runtime, principal, batch_id, query.limit, query.cursor))
 
 
-@router.get("/results.csv", response_class=Response, responses={**streams(CSV, REPORT_EXAMPLE), **REFUSES})
+@router.get("/results.csv", response_class=Response, responses={**streams(CSV_TYPE, REPORT_EXAMPLE), **REFUSES})
 def download_report(
     runtime: RuntimeDep,
     principal: PrincipalDep,
@@ -52,7 +52,9 @@ def download_report(
 ) -> Response:
     """The report as CSV: the columns as they were sent, then what became of each row."""
     rows = reports.report_csv(runtime, principal, batch_id, only_failed=only is not None)
-    return attachment(rows, CSV, f"{batch_id}-{only}-results.csv" if only else f"{batch_id}-results.csv")
+    return attachment(
+        rows, f"{CSV_TYPE}; charset=utf-8", f"{batch_id}-{only}-results.csv" if only else f"{batch_id}-results.csv"
+    )
 
 
 @router.get(
@@ -65,8 +67,8 @@ def download_lines(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) 
     return attachment(reports.report_jsonl(runtime, principal, batch_id), JSON_LINES, f"{batch_id}-results.jsonl")
 
 
-@router.get("/input", response_class=Response, responses={**streams("text/csv", CSV_EXAMPLE), **refuses(NotFound)})
+@router.get("/input", response_class=Response, responses={**streams(CSV_TYPE, CSV_EXAMPLE), **refuses(NotFound)})
 def download_input(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -> Response:
     """The upload as it came."""
     found = reports.original_input(runtime, principal, batch_id)
-    return attachment(found.body, found.media_type, found.file_name or f"{batch_id}-input")
+    return attachment(found.body, found.media_type, found.file_name)

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Response
 from api_stub.body.content import Limits, body_of
 from api_stub.body.listing import check_listing
 from api_stub.idempotent import CallDep, once
-from api_stub.models.batches import RECEIVED, Batch
+from api_stub.models.batches import Batch
 from api_stub.models.options import SubmitQuery
 from api_stub.openapi import Responses, csv_body, refuses
-from api_stub.problems import InvalidJson, InvalidMultipart, TooLarge, TooSlow, UnsupportedMediaType
+from api_stub.problems import InvalidJson, InvalidMultipart, TooLarge, UnsupportedMediaType
 from api_stub.submission import Submission
 from worker.accounts.idempotency import KeyInFlight, KeyReused
-from worker.batches import SubmitOptions
+from worker.batches import SubmitOptions, TooManyWaiting, UploadLapsed
 from worker.errors import Forbidden, NotFound
 
 router = APIRouter(prefix="/v1/projects", tags=["batches"])
@@ -22,11 +22,19 @@ ACCEPTED: Responses = {
     202: {
         "description": "The batch was stored and will be worked on",
         "headers": {"Location": {"description": "The address of the batch", "schema": {"type": "string"}}},
-        "content": {"application/json": {"example": RECEIVED}},
     }
 }
 REFUSES = refuses(
-    Forbidden, NotFound, TooSlow, TooLarge, UnsupportedMediaType, InvalidJson, InvalidMultipart, KeyReused, KeyInFlight
+    Forbidden,
+    NotFound,
+    UploadLapsed,
+    TooManyWaiting,
+    TooLarge,
+    UnsupportedMediaType,
+    InvalidJson,
+    InvalidMultipart,
+    KeyReused,
+    KeyInFlight,
 )
 
 
