@@ -12,7 +12,7 @@ Source: TypeAlias = Literal["csv", "json"]
 # A group ends after so many physical lines, or after the line with which it gets so many characters:
 # what one group costs in memory is bounded whatever the lines are like.
 GROUP_LINES: Final = 1000
-GROUP_CHARS: Final = 1_048_576
+GROUP_CHARS: Final = 524_288
 
 
 @dataclass(frozen=True)

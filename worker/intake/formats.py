@@ -82,7 +82,7 @@ def _binary(head: bytes) -> tuple[str, str] | None:
         return None
     try:
         matches = puremagic.magic_string(head)
-    except (puremagic.PureError, ValueError):
+    except (LookupError, ValueError):  # it knows none
         return None
     likely = [match for match in matches if match.offset == 0 and len(match.byte_match) >= _SHORTEST_MARK]
     return (f"a file of another kind ({likely[0].name})", "Save the list as CSV") if likely else None
