@@ -75,6 +75,10 @@ def test_its_password_is_neither_in_arguments_nor_in_a_readable_file(server: Emb
     assert {stat.S_IMODE(path.stat().st_mode) for path in holders} == {0o600}
 
 
+def test_whoever_is_connected_can_ask_for_the_data_folder(server: EmbeddedPostgres) -> None:
+    assert ask(server.url, "select current_setting('claimd.data_dir', true)") == str(server.data_dir)
+
+
 def test_two_servers_run_side_by_side(server: EmbeddedPostgres, folder: Path) -> None:
     with running_postgres(folder) as other:
         assert other.url != server.url

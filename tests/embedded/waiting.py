@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psutil
 
 
-def wait_until(happened: Callable[[], object], seconds: float = 15.0) -> None:
+def wait_until(happened: Callable[[], object], seconds: float = 30.0) -> None:
     """Polls until `happened` is true.
 
     Raises:

@@ -38,7 +38,8 @@ _SETTINGS = {
 class EmbeddedPostgres(Service):
     """A PostgreSQL server whose cluster lies in `<data_dir>/postgres`.
 
-    Its URL stays the same when it is restarted, also after kill -9, and where possible from run to run.
+    Its URL stays the same when it is restarted, also after kill -9, and where possible from run to run. Whoever
+    is connected learns the data folder by `current_setting('claimd.data_dir', true)`.
     """
 
     stop_steps: StopSteps = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
@@ -68,7 +69,8 @@ class EmbeddedPostgres(Service):
         # With no server on this cluster it is stale, and its pid may belong to someone else by now.
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         self._prepare(cluster)
-        settings = [f"-c{name}={value}" for name, value in (_SETTINGS | {"port": str(self._port)}).items()]
+        ours = {"port": str(self._port), "claimd.data_dir": str(self.data_dir)}
+        settings = [f"-c{name}={value}" for name, value in (_SETTINGS | ours).items()]
         with cluster.command("postgres", "-D", "{folder}", *settings) as command:
             return spawn(replace(command, death_signal=signal.SIGINT), self.log)
 
