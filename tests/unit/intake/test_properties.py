@@ -3,7 +3,7 @@
 import io
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.intake.reading import blocks_of, dialect_of, groups_of
@@ -72,12 +72,14 @@ def long_file(draw: st.DrawFn) -> bytes:
     return "".join([*lines, "AB-0,end"]).encode(draw(st.sampled_from(["utf-8-sig", "cp1252", "utf-16"])))
 
 
+@settings(max_examples=40)
 @given(long_file(), st.integers(1, 5000))
 def test_the_groups_are_the_same_whatever_the_size_of_the_blocks(data: bytes, block: int) -> None:
     dialect = dialect_of(data)
     assert groups_of(data, dialect, block) == groups_of(data, dialect)
 
 
+@settings(max_examples=40)
 @given(long_file(), BLOCK)
 def test_reading_from_a_checkpoint_is_reading_from_the_start(data: bytes, block: int) -> None:
     dialect = dialect_of(data)
