@@ -23,10 +23,9 @@ _INNOCENT_STATES = {
 
 def is_innocent(error: BaseException) -> bool:
     """Whether the step may run again as if this had not happened: such an attempt does not count."""
-    if isinstance(error, DBAPIError):
-        return _is_innocent_state(getattr(error.orig, "sqlstate", None), lost=error.connection_invalidated)
-    if isinstance(error, psycopg.Error):  # COPY goes past SQLAlchemy
-        return _is_innocent_state(error.sqlstate, lost=isinstance(error, psycopg.OperationalError))
+    cause = error.orig if isinstance(error, DBAPIError) else error  # COPY goes past SQLAlchemy
+    if isinstance(cause, psycopg.Error):
+        return _is_innocent_state(cause.sqlstate, lost=isinstance(cause, psycopg.OperationalError))
     # An orderly shutdown arrives as SystemExit or KeyboardInterrupt.
     return isinstance(error, ReleasedMeanwhileError) or not isinstance(error, Exception)
 
