@@ -12,9 +12,10 @@ from worker.intake.formulas import escape_formula, unescape_formula
 from worker.intake.groups import read_groups
 from worker.intake.hints import hint_for_reason
 from worker.intake.identifiers import MASK, normalise, normalise_code
-from worker.intake.payloads import Payload, read_url
+from worker.intake.payloads import Payload, is_url, mask_codes, read_url
 from worker.intake.problems import InputRejected
 from worker.intake.references import References, RefKind, references
+from worker.intake.text import clean
 
 __all__ = [
     "KNOWN",
@@ -29,10 +30,13 @@ __all__ = [
     "RefKind",
     "References",
     "Source",
+    "clean",
     "detect",
     "escape_formula",
     "hint_for_reason",
     "input_of",
+    "is_url",
+    "mask_codes",
     "masked_cells",
     "masked_records",
     "normalise",

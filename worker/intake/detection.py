@@ -119,7 +119,7 @@ class _Opening:
 
     def _check_names(self, header: list[str], known: list[str]) -> None:
         if not known:
-            raise no_known_column(header, KNOWN, self._line)
+            raise no_known_column(len(header), KNOWN, self._line)
         for name in known:
             if known.count(name) > 1:
                 raise repeated_column(name, self._line)

@@ -70,12 +70,12 @@ def too_many_rows(line: int | None, limit: int) -> InputRejected:
     )
 
 
-def no_known_column(names: list[str], known: tuple[str, ...], line: int) -> InputRejected:
-    given = ", ".join(repr(name[:40]) for name in names[:8])
+def no_known_column(columns: int, known: tuple[str, ...], line: int) -> InputRejected:
+    # What stands in the first line is not repeated here: without a header it may be a claim code.
     return InputRejected(
         "no-known-column",
         "No column is known",
-        f"The header has {given}; at least one of {', '.join(known)} is needed.",
+        f"A header is needed: none of the {columns} columns is called {', '.join(known[:-1])} or {known[-1]}.",
         line,
     )
 

@@ -11,6 +11,7 @@ from worker.intake.problems import unbalanced_quotes
 
 # Read behind the last line: it comes back as a record of its own unless a quote is still open.
 SENTINEL: Final = "-\n"
+_LARGEST_LIMIT: Final = 2**31 - 1  # a C long has no more on some systems
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Batch:
 
 def allow_fields(limits: Limits) -> None:
     """The csv module's own limit is one for the whole process: it is only ever raised, and ours holds."""
-    csv.field_size_limit(max(csv.field_size_limit(), 2 * (limits.record_chars + GROUP_CHARS)))
+    wanted = min(2 * (limits.record_chars + GROUP_CHARS), _LARGEST_LIMIT)
+    csv.field_size_limit(max(csv.field_size_limit(), wanted))
 
 
 class RecordReader:

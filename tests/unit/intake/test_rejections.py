@@ -84,14 +84,18 @@ def test_an_input_without_rows_is_empty(data: bytes) -> None:
     assert (rejected.problem_type, rejected.line) == ("empty", None)
 
 
+def test_a_claim_code_in_a_file_without_a_header_is_not_repeated() -> None:
+    assert "SECRET" not in str(rejection(b"S-1,SECRET\nS-2,OTHER\n").problem())
+
+
 def test_a_rejection_is_a_problem_for_the_batch() -> None:
     rejected = rejection(b"name,note\nx,y\n")
     assert rejected.problem() == {
         "type": "no-known-column",
         "title": "No column is known",
-        "detail": "The header has 'name', 'note'; at least one of device_id, kit_id, serial_number, "
-        "claim_code, identifier is needed.",
+        "detail": "A header is needed: none of the 2 columns is called device_id, kit_id, serial_number, "
+        "claim_code or identifier.",
         "line": 1,
     }
-    assert str(rejected).startswith("Line 1: The header has")
+    assert str(rejected).startswith("Line 1: A header is needed")
     assert str(rejection(b"")) == "There is nothing to claim in this input."
