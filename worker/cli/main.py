@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from worker.cli import processes
+from worker.cli import accounts, processes
+from worker.cli.batch import batch
+from worker.cli.checks import status, verify
+from worker.cli.claim import claim
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
+from worker.cli.inventory import inventory
 from worker.cli.up import up
 from worker.version import __version__
 
@@ -24,6 +28,16 @@ app = typer.Typer(
 app.command()(up)
 for process in (processes.api, processes.worker, processes.beat, processes.flower, processes.migrate):
     app.command()(process)
+for command in (status, verify, claim):
+    app.command()(command)
+for name, group in (
+    ("batch", batch),
+    ("inventory", inventory),
+    ("org", accounts.org),
+    ("project", accounts.project),
+    ("token", accounts.token),
+):
+    app.add_typer(group, name=name)
 
 
 def _version(wanted: bool) -> None:

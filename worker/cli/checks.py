@@ -1,0 +1,45 @@
+"""`claimd status` and `claimd verify`: how claimd is doing, and whether its data is sound."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from worker.cli.discovery import discover
+from worker.cli.failures import ExitCode
+from worker.cli.local import local_runtime
+from worker.cli.options import AsJson, DataDir
+from worker.cli.output import say, show, show_list
+from worker.operations.status import status as read_status
+from worker.operations.verify import verify as find_violations
+from worker.runtime import build_runtime
+
+
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> int:
+    """Show servers, queues and batches; exit code 2 if a server cannot be used."""
+    runtime = build_runtime(discover(data_dir))
+    try:
+        found = read_status(runtime)
+    finally:
+        runtime.close()
+    show(found if as_json else dict(_flat(found)), as_json=as_json)
+    return ExitCode.DONE if found["healthy"] else ExitCode.USAGE
+
+
+def verify(data_dir: DataDir = None, as_json: AsJson = False) -> int:
+    """Check every invariant of the database; exit code 1 if one is broken."""
+    with local_runtime(data_dir) as runtime:
+        broken = [asdict(violation) for violation in find_violations(runtime)]
+    if as_json or broken:
+        show_list(broken, ["invariant", "detail"], as_json=as_json)
+    else:
+        say("Every invariant holds.")
+    return ExitCode.ROWS_FAILED if broken else ExitCode.DONE
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The document without documents inside those inside it."""
+    for name, value in document.items():
+        if isinstance(value, Mapping) and any(isinstance(each, Mapping) for each in value.values()):
+            yield from _flat(value, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", value
