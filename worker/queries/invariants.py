@@ -74,7 +74,8 @@ INVARIANTS: Final = MappingProxyType(
               and not exists (select from batch b where b.upload_key = u.key)""",
         "a batch has its input whole": """
             select b.public_id from batch b left join lateral (
-                select count(*) as blocks, coalesce(max(number), -1) as last, coalesce(sum(length(data) - 28), 0) as bytes
+                select count(*) as blocks, coalesce(max(number), -1) as last,
+                    coalesce(sum(length(data) - 28), 0) as bytes
                 from upload_block u where u.upload_key = b.upload_key) u on true
             where u.blocks = 0 or u.blocks <> u.last + 1 or u.bytes <> b.input_bytes""",
         "a kit has 1 to 100 devices": """
