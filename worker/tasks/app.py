@@ -87,7 +87,7 @@ def _time_limits(settings: Settings) -> dict[str, float]:
 
 def _beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     # A tick that nobody took in time is worth nothing: the next one says the same.
-    sweep = max(10.0, settings.sweep_interval.total_seconds())
+    sweep = max(30.0, settings.sweep_interval.total_seconds())
     return {
         name: {
             "task": f"maintenance.{name}",

@@ -18,8 +18,5 @@ def run_beat(settings: Settings) -> int:
     check_broker(settings)
     app = build_app(settings)
     _log.info("beat ready", schedule=sorted(app.conf.beat_schedule))
-    try:
-        app.Beat(loglevel=settings.log_level.upper(), quiet=True).run()
-    except SystemExit:  # how it ends on a signal
-        return 0
-    return 1
+    app.Beat(loglevel=settings.log_level.upper(), quiet=True).run()
+    return 0

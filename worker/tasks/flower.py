@@ -9,6 +9,7 @@ from flower.app import Flower
 from flower.command import extract_settings
 from flower.options import options
 from flower.urls import settings as flower_settings
+from flower.views.tasks import TASK_COLUMNS
 
 from worker.broker import check_broker
 from worker.errors import EnvironmentProblem
@@ -53,6 +54,7 @@ async def _serve(settings: Settings) -> None:
 def _configure(settings: Settings) -> None:
     if settings.flower_password is None:
         raise EnvironmentProblem("Flower does not start without a password: set CLAIMD_FLOWER_PASSWORD.")
+    TASK_COLUMNS["args"] = "Batch"
     options.parse_config_file(str(_CONFIG))
     options.address = settings.flower_host
     options.port = settings.flower_port

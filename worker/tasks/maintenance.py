@@ -2,17 +2,17 @@
 
 from celery import shared_task
 
-from worker.batches import sweep as sweeping
+from worker.batches.sweep import prune, sweep
 from worker.tasks.process import process_runtime
 
 
 @shared_task(name="maintenance.sweep")
-def sweep() -> None:
+def ring_again() -> None:
     """Ring again for work that nobody has taken."""
-    sweeping.sweep(process_runtime())
+    sweep(process_runtime())
 
 
 @shared_task(name="maintenance.prune")
-def prune() -> None:
+def forget_lapsed() -> None:
     """Forget what has lapsed."""
-    sweeping.prune(process_runtime())
+    prune(process_runtime())

@@ -32,7 +32,7 @@ def main(heartbeat: Path, parent: int, concurrency: int, queues: Sequence[Queue]
     app = build_app(settings)
     app.steps["worker"].add(Beating)
     worker = app.Worker(
-        hostname=f"{'-'.join(queues)}-{parent}@{platform.node()}",
+        hostname=f"{queues[0]}-{parent}@{platform.node()}",
         queues=[queue.value for queue in queues],
         concurrency=concurrency,
         loglevel=settings.log_level.upper(),

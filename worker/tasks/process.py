@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from billiard.common import (  # type: ignore[attr-defined]  # missing in its stubs
+    terminate_handler_fired,
+)
 from celery import Task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 from structlog.contextvars import bind_contextvars, clear_contextvars
@@ -43,5 +46,8 @@ def _name_in_logs(task: Task[..., object], args: Sequence[object] = (), **_: obj
 
 
 @task_postrun.connect
-def _forget_in_logs(**_: object) -> None:
+def _after_task(**_: object) -> None:
     clear_contextvars()
+    # A SIGTERM's SystemExit can be lost in somebody's clean-up; the process is to end all the same.
+    if terminate_handler_fired():
+        raise SystemExit
