@@ -53,7 +53,7 @@ def resolve(runtime: Runtime, connection: Connection, item: WorkItem) -> list[Ri
         _reject(runtime, connection, item, rejected)
         return []
     pending = mark_duplicates(found.entries)
-    if item.batch.cancelled or len(found.entries) <= runtime.settings.chunk_size:
+    if item.batch.cancelled or len(pending) <= runtime.settings.chunk_size:
         _complete(runtime, connection, item, found, pending)
         return []
     return _hand_out(runtime, connection, item, found, pending)
@@ -143,14 +143,13 @@ def _hand_out(
         for number, chunk in enumerate(chunks):
             stored = packed.Chunk(number, len(chunk), chunk.tobytes())
             packed.store_chunk(connection, batch.key, stored, 0 if as_one else number)
-        if chunks:
-            work.add_items(connection, batch.key, WorkKind.APPLY, Queue.BULK, rows, again)
+        work.add_items(connection, batch.key, WorkKind.APPLY, Queue.BULK, rows, again)
         work.add_items(connection, batch.key, WorkKind.FINISH, Queue.BULK, [len(found.entries)], again)
         dialect = found.dialect.to_json()
         if not batches.start_applying(connection, batch.key, dialect, found.rows_total, Queue.BULK):
             raise LostLease
         _end(connection, item)
-    return [Ring(WorkKind.APPLY, Queue.BULK, len(rows))] if chunks else [Ring(WorkKind.FINISH, Queue.BULK)]
+    return [Ring(WorkKind.APPLY, Queue.BULK, len(rows))]
 
 
 def _judge(connection: Connection, batch: Batch, chunks: list[Pending], parts: settlement.Parts) -> Judgement:
