@@ -60,7 +60,7 @@ def copy_rows(connection: Connection, table: str, parts: Iterable[tuple[list[Col
     cursor = connection.connection.cursor()
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in first[0])
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
-    with cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+    with cursor.copy(statement) as copy:
         copy.write(SIGNATURE)
         copy.write(encode_rows(*first))
         for columns, rows in iterator:
@@ -78,7 +78,7 @@ def read_rows(connection: Connection, query: sql.Composable, sizes: dict[str, in
     for name, size in sizes.items():
         layout += [(f"length of {name}", ">i4"), (name, f">i{size}")]
     cursor = connection.connection.cursor()
-    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)) as copy:  # type: ignore[attr-defined]
+    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)) as copy:
         body = b"".join(copy)[len(SIGNATURE) : -len(TRAILER)]
     return np.frombuffer(body, dtype=layout)
 

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         default=timedelta(seconds=30), description="Shortest lease of a work item; it grows with the rows."
     )
     lease_per_million_rows: timedelta = Field(
-        default=timedelta(minutes=10), description="What a million rows add to a lease."
+        default=timedelta(minutes=3), description="What a million rows add to a lease."
     )
     max_attempts: Annotated[int, Field(ge=1)] = Field(
         default=3, description="Attempts of a work item that may cost a worker before its batch is `failed`."

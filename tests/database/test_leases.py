@@ -9,11 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tests.claims import Sender, add_devices, carry_out, claim, holders, new_sender, outcomes, send
-from worker.batches import get_batch, resume, steps, work
+from worker.batches import get_batch, resume, settlement, work
 from worker.batches.faults import is_innocent
+from worker.queries import work as queries
 from worker.queries.work import WorkItem
 from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings
+from worker.states import WorkKind
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def die_with_the_lease(settings: Settings, batch_id: str) -> None:
     """Take the batch's resolve item as a worker would, and be gone."""
     doomed = build_runtime(settings)
     with doomed.engine.connect() as connection:
-        assert work._take(doomed, connection, batch_id, work.WorkKind.RESOLVE) is not None  # noqa: SLF001
+        assert work._take(doomed, connection, batch_id, WorkKind.RESOLVE) is not None  # noqa: SLF001
     doomed.close()
 
 
@@ -80,19 +82,19 @@ def test_a_parked_worker_is_ended_and_its_successor_does_the_work(
 ) -> None:
     batch_id = send(runtime, sender, b"a1\na2\n")
     parked, go_on = threading.Event(), threading.Event()
-    honest = steps.settlement.settle
+    honest = settlement.settle
 
     def park(*args: Any, **kwargs: Any) -> None:
         parked.set()
         assert go_on.wait(30)
         honest(*args, **kwargs)
 
-    monkeypatch.setattr(steps.settlement, "settle", park)
+    monkeypatch.setattr(settlement, "settle", park)
     sleeper = build_runtime(settings)
     thread = threading.Thread(target=work.run_resolve, args=(sleeper, batch_id))
     thread.start()
     assert parked.wait(30)
-    monkeypatch.setattr(steps.settlement, "settle", honest)
+    monkeypatch.setattr(settlement, "settle", honest)
     with runtime.transaction() as connection:
         connection.execute(text("update work_item set lease_expires_at = now() - interval '1 second'"))
     work.run_resolve(runtime, batch_id)
@@ -108,14 +110,14 @@ def test_work_whose_fence_was_raised_takes_no_effect(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_id = send(runtime, sender, b"a1\na2\n")
-    honest = steps.work.end_item
+    honest = queries.end_item
 
     def raised_meanwhile(connection: Any, item: WorkItem, end_state: str = "done") -> bool:
         with runtime.transaction() as other:
             other.execute(text("update work_item set fence = fence + 1, lease_expires_at = null, backend_pid = null"))
         return honest(connection, item, end_state)
 
-    monkeypatch.setattr(steps.work, "end_item", raised_meanwhile)
+    monkeypatch.setattr(queries, "end_item", raised_meanwhile)
     work.run_resolve(runtime, batch_id)
     assert holders(runtime) == {}
     assert outcomes(runtime, batch_id) == []
@@ -145,7 +147,7 @@ def test_faults_of_the_surroundings_do_not_count_as_attempts(
     def fail(*_: object) -> None:
         raise OperationalError("select", {}, fault)
 
-    monkeypatch.setattr(work.steps, "mark_duplicates", fail)
+    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
     for _ in range(4):
         work.run_resolve(runtime, batch_id)
     assert [item["attempts"] for item in work_items(runtime)] == [0]
@@ -162,7 +164,7 @@ def test_a_fault_of_its_own_counts_and_is_raised(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(work.steps, "mark_duplicates", fail)
+    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
     with pytest.raises(ZeroDivisionError):
         work.run_resolve(runtime, batch_id)
     assert [(item["attempts"], item["lease_expires_at"]) for item in work_items(runtime)] == [(1, None)]
@@ -176,7 +178,7 @@ def test_an_orderly_shutdown_hands_the_work_back_uncounted(
     def stop(*_: object) -> None:
         raise SystemExit(0)
 
-    monkeypatch.setattr(work.steps, "mark_duplicates", stop)
+    monkeypatch.setattr("worker.batches.steps.mark_duplicates", stop)
     with pytest.raises(SystemExit):
         work.run_resolve(runtime, batch_id)
     assert [(item["attempts"], item["lease_expires_at"]) for item in work_items(runtime)] == [(0, None)]

@@ -65,4 +65,4 @@ def _find(connection: Connection, query: str, identifiers: Collection[str]) -> d
 
 
 def _cursor(connection: Connection) -> Any:  # noqa: ANN401  # the driver's own cursor: no object per row but the tuple
-    return connection.connection.cursor(binary=True)  # type: ignore[call-arg]
+    return connection.connection.cursor(binary=True)

@@ -69,6 +69,6 @@ def find_block(connection: Connection, upload: int, offset: int) -> int:
 
 def fetch_blocks(
     connection: Connection, upload: int, first: int, count: int
-) -> Sequence[Row[tuple[int, int, bytes]]]:
+) -> Sequence[Row[int, int, bytes]]:
     """Up to `count` sealed blocks from number `first` on, as (number, start, data)."""
     return connection.execute(_BLOCKS, {"upload": upload, "first": first, "count": count}).all()
