@@ -1,5 +1,6 @@
 """What every request passes: its id, its log line, and an answer even if all else fails."""
 
+import asyncio
 import re
 import secrets
 import time
@@ -10,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_stub.problems import InternalError, problem_response
+from api_stub.problems import InternalError, Unavailable, problem_response
 from worker.errors import Invalid, NotFound, Refused
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -62,6 +63,9 @@ class _Exchange:
                 await self._app(self._scope, self._receive, self._reply)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # The server stops, and this is the whole of its task: it may still say so.
+            refused = Unavailable("claimd is being stopped; send the request again.")
         except Exception:
             log.exception("a request failed")
             refused = InternalError("The request id leads to what happened in the logs.")

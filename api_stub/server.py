@@ -1,5 +1,6 @@
 """The API's process."""
 
+import asyncio
 import math
 import signal
 import socket
@@ -21,6 +22,7 @@ from worker.settings import Settings
 from worker.tasks.doorbell import CeleryDoorbell
 
 DOORBELL_SECONDS: Final = 1.0
+LAST_SECONDS: Final = 1.0
 BACKLOG: Final = 2048
 
 log = structlog.get_logger("claimd.api")
@@ -48,6 +50,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.stopping.set()
         await super().shutdown(sockets)
+        # Those that were cut off give back what they hold.
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=LAST_SECONDS)
 
 
 def serve(settings: Settings) -> None:

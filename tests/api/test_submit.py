@@ -21,8 +21,8 @@ def test_a_csv_body_becomes_a_batch(api: httpx2.Client, tenant: Tenant) -> None:
         tenant.uploads,
         content=CSV,
         headers={
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": 'attachment; filename="C:\\orders\\räume.csv"'.encode(),
+            b"Content-Type": b"text/csv; charset=utf-8",
+            b"Content-Disposition": 'attachment; filename="C:\\orders\\räume.csv"'.encode(),
         },
     )
     assert answer.status_code == 202, answer.text
