@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
 from worker.database import build_engine
 from worker.embedded.files import read_json
 from worker.errors import EnvironmentProblem
-from worker.queries.servers import find_data_directory
+from worker.queries.servers import find_backend
 from worker.settings import Settings, load_settings
 
 UP: Final = "up.json"
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,16 @@ def _folder_of_database(settings: Settings) -> Path | None:
     """The data folder around the database's own, if that is on this machine and `claimd up` runs in it."""
     engine = build_engine(settings.require_database_url(), pool_size=1)
     try:
+        if engine.url.host not in _THIS_MACHINE:
+            return None
         with engine.connect() as connection:
-            directory = find_data_directory(connection)
-    except OperationalError:
+            # A server works in its folder; only superusers may ask it for the name.
+            folder = Path(psutil.Process(find_backend(connection)).cwd())
+    except (OperationalError, psutil.Error, OSError):
         return None
     finally:
         engine.dispose()
-    parents = Path(directory).parents if directory else ()
-    return next((parent for parent in parents if read_up(parent)), None)
+    return next((parent for parent in folder.parents if read_up(parent)), None)
 
 
 def _has_secret_key(settings: Settings) -> bool:

@@ -3,6 +3,7 @@
 `python -m worker.cli.reference` writes `docs/cli.md`, and the table of settings into the README.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +19,7 @@ from worker.settings import Settings
 REPOSITORY: Final = Path(__file__).parents[2]
 COMMANDS: Final = REPOSITORY / "docs" / "cli.md"
 README: Final = REPOSITORY / "README.md"
-BEGIN: Final = "<!-- settings -->"
-END: Final = "<!-- /settings -->"
+MARKED: Final = re.compile("(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 _WIDTH: Final = 100
 _TITLE: Final = "# The command line\n\nWritten by `python -m worker.cli.reference`; a test holds it true.\n"
 _EXITS: Final = """
@@ -45,10 +45,8 @@ def settings_table() -> str:
 
 
 def with_settings(readme: str) -> str:
-    """The README with the present table between its two markers; unchanged if it has none."""
-    head, begin, rest = readme.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{settings_table()}\n{END}{tail}" if begin and end else readme
+    """The README with the present table between its markers; unchanged if it has none."""
+    return MARKED.sub(lambda found: f"{found[1]}{settings_table()}\n{found[2]}", readme)
 
 
 def write() -> None:

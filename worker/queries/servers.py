@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, text
 
-_DATA_DIRECTORY = text("select setting from pg_settings where name = 'data_directory'")
+_BACKEND = text("select pg_backend_pid()")
 
 
-def find_data_directory(connection: Connection) -> str | None:
-    """The folder of the server's files, on the server's machine; None for users who may not know."""
-    return connection.execute(_DATA_DIRECTORY).scalar_one_or_none() or None
+def find_backend(connection: Connection) -> int:
+    """The id of the process that serves this connection, on the server's machine."""
+    return int(connection.execute(_BACKEND).scalar_one())
