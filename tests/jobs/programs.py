@@ -73,7 +73,7 @@ def running(settings: Settings, log: Path, *arguments: str, program: Sequence[st
         started.wait_ready()
         yield started
     finally:
-        _kill_tree(process)
+        kill_tree(process)
 
 
 def worker(settings: Settings, log: Path, *, concurrency: int = 2) -> AbstractContextManager[Program]:
@@ -95,7 +95,8 @@ def run(settings: Settings, folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program and all that it started, in whatever sessions."""
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
