@@ -18,6 +18,7 @@ FILE = (
     "emu2,temperature,100,KIT-1,Kit of 3,sn2,code2,12\n"
     "emu3,temperature,100,KIT-1,Kit of 3,sn3,,0\n"
     "ccon1,ccon,200,,,sn9,code9,24\n"
+    "zed1,temperature,100,KIT-2,Kit of 1,,,12\n"
 )
 MINE, OTHER, FOREIGN = "prj_mine", "prj_other", "prj_foreign"
 

@@ -41,14 +41,14 @@ _KNOWN = """
 _DEVICE = text(_KNOWN + " where device.device_id = :identifier")
 _SERIAL = text(_KNOWN + " where device.serial_number = :identifier")
 _KIT = text(
-    "select coalesce(kit.shown_id, kit.kit_id) as kit_id, kit.name as kit_name, count(known.key) as devices, "
+    "select coalesce(asked.shown_id, asked.kit_id) as kit_id, asked.name as kit_name, count(known.key) as devices, "
     "count(*) filter (where known.held) as claimed, count(*) filter (where known.yours) as already_yours, "
     "count(*) filter (where not known.held and known.prepaid_months > 0) as claimable, "
     "array_agg(distinct known.device_type) as device_types, "
     "array_agg(distinct known.product_number) as product_numbers, "
     "array_agg(distinct known.prepaid_months) as prepaid_months "
-    "from kit left join lateral (" + _KNOWN + " where device.kit_key = kit.key) known on true "
-    "where kit.kit_id = :identifier group by kit.key"
+    "from kit asked left join lateral (" + _KNOWN + " where device.kit_key = asked.key) known on true "
+    "where asked.kit_id = :identifier group by asked.key"
 )
 
 
