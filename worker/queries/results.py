@@ -4,8 +4,10 @@ Devices, kits and claims are looked up in sub-queries that cannot be merged into
 single value): for a page that is one index probe each, and no plan can come to read a whole inventory.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, RowMapping, text
@@ -21,10 +23,10 @@ _STATE = text("select state from batch where key = :batch")
 _CHECKPOINTS = text("""
     select start.row, start.byte_offset, start.line, max(wanted.row) as last
     from unnest(cast(:rows as int[])) as wanted (row)
-    cross join lateral (
+    left join lateral (
         select row, byte_offset, line from checkpoint where batch_key = :batch and row <= wanted.row
-        order by row desc limit 1) as start
-    group by start.row, start.byte_offset, start.line order by start.row""")
+        order by row desc limit 1) as start on true
+    group by start.row, start.byte_offset, start.line order by start.row nulls first""")
 
 _HOLDER = """(
     select name from project where key = holder_key and organization_key = :organization
@@ -73,33 +75,42 @@ _KITS = text("""
 
 # In a report nearly every row has an outcome that is told without any look-up, and a device that it named by
 # its identifier: of those the row's number and one small code are read, of the others a few columns more.
-OWN_IDENTIFIER: Final = 1 << 8
+# The rows of `taken` come out in the order they went in; sorting them again would take as long as all the rest.
 REASON_SHIFT: Final = 4
 OUTCOME_MASK: Final = (1 << REASON_SHIFT) - 1
+BY_IDENTIFIER: Final = 1 << 8
+REASON_MASK: Final = BY_IDENTIFIER - (1 << REASON_SHIFT)
+SPECIAL: Final = 1 << 9
+POSITION_BITS: Final = 15
 _WINDOW = f"""
     with taken as materialized (
-        select row_number() over (order by row, position) - 1 as place, *,
-            device_key is not null and named_by = {NamedBy.DEVICE_ID:d} as by_identifier
-        from ({{source}} order by row, position limit :count) as found
-    ), special as (
-        select place, duplicate_of_row, {_NAMED_KIT.format(row="taken.duplicate_of_row")} as kit_id,
-            {_HOLDER} as holder,
+        select *, outcome in ({Outcome.ALREADY_CLAIMED.number}, {Outcome.DUPLICATE.number})
+                or device_key is not null and (not by_identifier or some_shown) as special
+        from (
+            select *, device_key is not null and named_by = {NamedBy.DEVICE_ID:d} as by_identifier,
+                (select exists (select from device where shown_id is not null)) as some_shown
+            from ({{source}} order by row, position limit :count) as found
+        ) as named
+    ), looked_up as (
+        select duplicate_of_row, {_NAMED_KIT.format(row="taken.duplicate_of_row")} as kit_id, {_HOLDER} as holder,
             case when by_identifier
                 then (select shown_id from device where key = device_key and shown_id is not null)
                 else (select coalesce(shown_id, device_id) from device where key = device_key) end as device_id
-        from taken
-        where outcome in ({Outcome.ALREADY_CLAIMED.number}, {Outcome.DUPLICATE.number})
-            or device_key is not null and (
-                not by_identifier or (select exists (select from device where shown_id is not null)))
+        from taken where special
     )
-    select (select array_agg(row order by place) from taken) as rows,
-        (select array_agg(
-            outcome + (reason << {REASON_SHIFT}) + by_identifier::int * {OWN_IDENTIFIER} order by place)
-            from taken) as codes,
-        (select position from taken order by place desc limit 1) as last_position,
-        array_agg(place) as places, array_agg(device_id) as device_ids,
-        array_agg(duplicate_of_row) as duplicates, array_agg(kit_id) as kit_ids, array_agg(holder) as holders
-    from special"""
+    select dense.*, sparse.* from (
+        select array_agg(row) as rows, max((row::bigint << {POSITION_BITS}) + position) as last,
+            array_agg(outcome + (reason << {REASON_SHIFT}) + by_identifier::int * {BY_IDENTIFIER}
+                + special::int * {SPECIAL}) as codes
+        from taken
+    ) as dense, (
+        select array_agg(device_id) as device_ids, array_agg(duplicate_of_row) as duplicates,
+            array_agg(kit_id) as kit_ids, array_agg(holder) as holders
+        from looked_up
+    ) as sparse"""
+_WINDOW_OF_ALL = text(
+    _WINDOW.format(source="select * from result where batch_key = :batch and (row, position) > (:row, :position)")
+)
 _FAILING = ", ".join(str(outcome.number) for outcome in Outcome if outcome not in SUCCESSES)
 _WINDOW_OF_ALL = text(
     _WINDOW.format(source="select * from result where batch_key = :batch and (row, position) > (:row, :position)")
@@ -143,12 +154,21 @@ class Special:
 
 @dataclass(frozen=True)
 class Window:
-    """Results in order: rows and codes of all, particulars of some."""
+    """Results in order: rows and codes of all; for codes with SPECIAL, particulars in the same order."""
 
     rows: list[int]
     codes: list[int]
-    specials: dict[int, Special]  # by place in `rows`
+    specials: list[Special]
     last: tuple[int, int]
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return [place for place, code in enumerate(self.codes) if code & SPECIAL]
+
+    def specials_between(self, start: int, stop: int) -> Iterator[tuple[int, Special]]:
+        """The particulars of the results from `start` to before `stop`, each with its place."""
+        first, end = bisect_left(self._places, start), bisect_left(self._places, stop)
+        return zip(self._places[first:end], self.specials[first:end], strict=True)
 
 
 def find_batch(connection: Connection, public_id: str, organization: int) -> RowMapping | None:
@@ -162,8 +182,11 @@ def fetch_state(connection: Connection, batch: int) -> str:
     return str(connection.execute(_STATE, {"batch": batch}).scalar_one())
 
 
-def find_checkpoints(connection: Connection, batch: int, rows: Sequence[int]) -> Sequence[Row[int, int, int, int]]:
-    """Where to begin to read these rows, as (row, byte_offset, line, the last of the rows read from there)."""
+def find_checkpoints(connection: Connection, batch: int, rows: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Where to begin to read these rows, as (row, byte_offset, line, last of the rows that are read from there).
+
+    The first three are null for rows before the first checkpoint.
+    """
     return connection.execute(_CHECKPOINTS, {"batch": batch, "rows": list(rows)}).all()
 
 
@@ -194,5 +217,5 @@ def fetch_window(
     if found.rows is None:
         return None
     columns = (found.device_ids or (), found.duplicates or (), found.kit_ids or (), found.holders or ())
-    specials = dict(zip(found.places or (), map(Special, *columns), strict=True))
-    return Window(found.rows, found.codes, specials, (found.rows[-1], found.last_position))
+    last = (found.rows[-1], found.last % (1 << POSITION_BITS))
+    return Window(found.rows, found.codes, list(map(Special, *columns)), last)

@@ -1,6 +1,7 @@
 """The report as CSV: the user's own columns beside what became of each row."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from worker.intake import REPORT_COLUMNS
@@ -10,7 +11,7 @@ from worker.queries.results import Window
 from worker.reports.access import ReadBatch, open_results, require_same_results
 from worker.reports.csv_cells import LINE_END, csv_lines
 from worker.reports.csv_table import Table
-from worker.reports.source import join, read_all
+from worker.reports.source import BEGINNING, join, read_all
 from worker.runtime import Runtime
 
 # Results of one short transaction.
@@ -35,7 +36,7 @@ def _stream(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterato
     table = Table(batch.dialect)
     windows = _windows(runtime, batch, only_failed=only_failed)
     for window, piece in join(read_all(runtime, batch), windows, _rows_of):
-        yield table.render(window, piece).encode()
+        yield table.lines(window, piece).encode()
 
 
 def _header(batch: ReadBatch) -> str:
@@ -44,15 +45,18 @@ def _header(batch: ReadBatch) -> str:
 
 
 def _windows(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterator[Window]:
-    after = (0, 0)
-    while True:
+    """All results; while one window is made into lines, the database looks for the next one."""
+
+    def fetch(after: tuple[int, int]) -> Window | None:
         with runtime.transaction() as connection:
             require_same_results(connection, batch)
-            window = results.fetch_window(connection, batch.reader, after, WINDOW, only_failed=only_failed)
-        if window is None:
-            return
-        yield window
-        after = window.last
+            return results.fetch_window(connection, batch.reader, after, WINDOW, only_failed=only_failed)
+
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        coming = ahead.submit(fetch, BEGINNING)
+        while window := coming.result():
+            coming = ahead.submit(fetch, window.last)
+            yield window
 
 
 def _rows_of(window: Window) -> list[int]:

@@ -1,9 +1,11 @@
 """Lines of the CSV report: made for a million rows, so what is the same for many of them is made once."""
 
+from collections.abc import Sequence
+
 from worker.intake import Dialect, Group, references
-from worker.queries.results import OUTCOME_MASK, OWN_IDENTIFIER, REASON_SHIFT, Special, Window
-from worker.reports.csv_cells import LINE_END, cell, safe_cells, users_cells
-from worker.reports.source import Piece
+from worker.queries.results import BY_IDENTIFIER, OUTCOME_MASK, REASON_MASK, REASON_SHIFT, Special, Window
+from worker.reports.csv_cells import LINE_END, cell, identifier_cells, users_cells
+from worker.reports.source import Piece, picked
 from worker.reports.wording import Particulars, detail, hint
 from worker.states import Outcome, Reason
 
@@ -16,45 +18,52 @@ class Table:
         self._delimiter = dialect.delimiter
         self._told: dict[int, tuple[str, str]] = {}
 
-    def render(self, window: Window, piece: Piece) -> str:
+    def lines(self, window: Window, piece: Piece) -> str:
         """The lines of those results of `window` that are in `piece`."""
-        group, codes = piece.group, window.codes[piece.start : piece.stop]
-        indexes = [row - group.first_row for row in window.rows[piece.start : piece.stop]]
-        devices = self._own_identifiers(group, indexes, codes)
-        told = [self._told.get(code) or self._tell(code) for code in codes]
-        for place in range(piece.start, piece.stop) if window.specials else ():
-            if special := window.specials.get(place):
-                at = place - piece.start
-                told[at] = self._word(codes[at], special)
-                devices[at] = cell(special.device_id, self._delimiter) if special.device_id else devices[at]
-        heads = self._heads(group)
-        lines = zip(indexes, devices, told, strict=True)
-        return "".join([f"{heads[at]}{before}{device}{behind}" for at, device, (before, behind) in lines])
+        group, mark = piece.group, self._delimiter
+        rows = window.rows[piece.start : piece.stop]
+        typed = picked(users_cells(self._dialect, group), group, rows)
+        starts = picked(self._starts(group), group, rows)
+        results = zip(typed, rows, starts, *self._outcomes(window, piece, rows), strict=True)
+        return "".join(
+            [
+                f"{cells}{mark}{row}{mark}{line}{before}{device}{behind}"
+                for cells, row, line, device, (before, behind) in results
+            ]
+        )
 
-    def _heads(self, group: Group) -> list[str]:
-        """For each record the user's cells, its row and its line."""
-        mark, cells = self._delimiter, users_cells(self._dialect, group)
-        rows = range(group.first_row, group.first_row + len(cells))
-        if self._dialect.source == "json":
-            return [f"{typed}{mark}{row}{mark}" for typed, row in zip(cells, rows, strict=True)]
-        numbered = zip(cells, rows, group.lines, strict=True)
-        return [f"{typed}{mark}{row}{mark}{line}" for typed, row, line in numbered]
+    def _outcomes(self, window: Window, piece: Piece, rows: list[int]) -> tuple[list[str], list[tuple[str, str]]]:
+        """The device of each result, and what stands before and behind it."""
+        codes = window.codes[piece.start : piece.stop]
+        devices, told = self._own_devices(piece.group, rows, codes), self._wording(codes)
+        for place, special in window.specials_between(piece.start, piece.stop):
+            at = place - piece.start
+            told[at] = self._word(codes[at], special)
+            if special.device_id is not None:
+                devices[at] = cell(special.device_id, self._delimiter)
+        return devices, told
 
-    def _own_identifiers(self, group: Group, indexes: list[int], codes: list[int]) -> list[str]:
+    def _starts(self, group: Group) -> Sequence[int | str]:
+        """The line where each record starts; JSON has none."""
+        return group.lines if self._dialect.source == "csv" else [""] * len(group.records)
+
+    def _own_devices(self, group: Group, rows: list[int], codes: list[int]) -> list[str]:
         """The device of each row that named it by its identifier; of others an empty cell."""
-        if not any(code & OWN_IDENTIFIER for code in set(codes)):
+        named_so = {code & BY_IDENTIFIER for code in set(codes)}
+        if named_so == {0}:
             return [""] * len(codes)
-        named = safe_cells(references(self._dialect, group).identifiers)
-        return [named[at] if code & OWN_IDENTIFIER else "" for at, code in zip(indexes, codes, strict=True)]
+        named = picked(identifier_cells(references(self._dialect, group).identifiers), group, rows)
+        if 0 not in named_so:
+            return list(named)
+        return [name if code & BY_IDENTIFIER else "" for name, code in zip(named, codes, strict=True)]
 
-    def _tell(self, code: int) -> tuple[str, str]:
-        self._told[code] = self._word(code, None)
-        return self._told[code]
+    def _wording(self, codes: list[int]) -> list[tuple[str, str]]:
+        for code in set(codes) - self._told.keys():
+            self._told[code] = self._word(code, None)
+        return list(map(self._told.__getitem__, codes))
 
     def _word(self, code: int, special: Special | None) -> tuple[str, str]:
-        """What stands before and behind the device."""
-        outcome = Outcome.of(code & OUTCOME_MASK)
-        number = (code & ~OWN_IDENTIFIER) >> REASON_SHIFT
+        outcome, number = Outcome.of(code & OUTCOME_MASK), (code & REASON_MASK) >> REASON_SHIFT
         reason = Reason.of(number) if number else None
         told = Particulars(special.duplicate_of_row, special.kit_id, special.holder) if special else Particulars()
         mark = self._delimiter

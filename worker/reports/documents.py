@@ -1,7 +1,7 @@
 """Results as JSON documents, for pages and for JSON lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row
 
@@ -10,8 +10,6 @@ from worker.reports.access import ReadBatch
 from worker.reports.source import Piece, line_of, record_of, required_dialect
 from worker.reports.wording import Particulars, detail, hint
 from worker.states import Outcome, Reason
-
-BEGINNING: Final = (0, 0)
 
 
 def rows_of(page: Sequence[Row[Any]]) -> list[int]:

@@ -9,8 +9,8 @@ from sqlalchemy import Row
 from worker.principal import Principal
 from worker.queries import results
 from worker.reports.access import ReadBatch, open_results, require_same_results
-from worker.reports.documents import BEGINNING, piece_documents, rows_of
-from worker.reports.source import join, read_all
+from worker.reports.documents import piece_documents, rows_of
+from worker.reports.source import BEGINNING, join, read_all
 from worker.runtime import Runtime
 
 # Results of one short transaction.

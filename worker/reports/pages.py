@@ -11,8 +11,8 @@ from worker.intake import references
 from worker.principal import Principal
 from worker.queries import results
 from worker.reports.access import ReadBatch, open_results
-from worker.reports.documents import BEGINNING, piece_documents, rows_of
-from worker.reports.source import join, read_some, required_dialect
+from worker.reports.documents import piece_documents, rows_of
+from worker.reports.source import BEGINNING, join, read_some, required_dialect
 from worker.runtime import Runtime
 from worker.states import Outcome
 

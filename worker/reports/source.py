@@ -15,6 +15,7 @@ from worker.runtime import Runtime
 UNLIMITED: Final = Limits(rows=2**31)
 # Reading on is cheaper than beginning anew within what one look at the stored input fetches.
 NEAR: Final = BLOCK_BYTES * BLOCKS_AT_ONCE
+BEGINNING: Final = (0, 0)  # row and position that all results are behind
 
 T = TypeVar("T")
 
@@ -30,7 +31,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class _Stretch:
+    """A part of the input to be read without a break: from `start` to the group at byte `end`."""
+
     start: Checkpoint
+    end: int
     last_row: int
 
 
@@ -41,8 +45,8 @@ def required_dialect(batch: ReadBatch) -> Dialect:
 
 
 def read_all(runtime: Runtime, batch: ReadBatch) -> Iterator[Group]:
-    """The whole input, group by group."""
-    return read_groups(read_input(runtime, batch.upload_key), required_dialect(batch), UNLIMITED)
+    """The whole input, group by group; a generator, because where there are no results there may be no dialect."""
+    yield from read_groups(read_input(runtime, batch.upload_key), required_dialect(batch), UNLIMITED)
 
 
 def read_some(runtime: Runtime, batch: ReadBatch, rows: Sequence[int]) -> Iterator[Group]:
@@ -81,12 +85,11 @@ def _stretches(runtime: Runtime, batch: ReadBatch, rows: Sequence[int]) -> list[
     with runtime.transaction() as connection:
         found = results.find_checkpoints(connection, batch.key, rows)
     stretches: list[_Stretch] = []
-    end = -NEAR
     for row, offset, line, last in found:
-        near = stretches and offset - end < NEAR
-        start = stretches.pop().start if near else Checkpoint(row, offset, line)
-        stretches.append(_Stretch(start, last))
-        end = offset
+        place = Checkpoint(row, offset, line) if row else required_dialect(batch).start
+        near = stretches and place.offset - stretches[-1].end < NEAR
+        start = stretches.pop().start if near else place
+        stretches.append(_Stretch(start, place.offset, last))
     return stretches
 
 
@@ -97,3 +100,10 @@ def record_of(group: Group, row: int) -> list[str]:
 def line_of(group: Group, row: int) -> int | None:
     """The physical line where a row begins; JSON has none."""
     return group.lines[row - group.first_row] or None
+
+
+def picked(values: Sequence[T], group: Group, rows: list[int]) -> Sequence[T]:
+    """Of one value for each record of the group, those of `rows`."""
+    if len(rows) == len(values) and rows[0] == group.first_row and rows[-1] == last_row(group):
+        return values
+    return [values[row - group.first_row] for row in rows]

@@ -83,6 +83,7 @@ create unique index device_device_id on device (device_id) include (key);
 create unique index device_serial_number on device (serial_number) include (key) where serial_number is not null;
 create index device_kit on device (kit_key, device_id) include (key) where kit_key is not null;
 create index device_not_claimable on device (key) where prepaid_months = 0;
+create index device_shown on device (key) include (shown_id) where shown_id is not null;
 comment on column device.device_id is 'normalised: trimmed and lower-cased; shown_id is set where the import wrote it otherwise';
 """
 
