@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -71,6 +72,9 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except (BrokenPipeError, SystemExit) as error:
         return _ended(error)
+    except Exception:  # noqa: BLE001  # a defect; Python's own exit code for it would say that rows failed
+        traceback.print_exc()
+        return ExitCode.USAGE
     return code if isinstance(code, int) else ExitCode.DONE
 
 

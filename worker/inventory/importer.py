@@ -1,10 +1,10 @@
 """Importing an inventory file: all of it or nothing."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -14,7 +14,7 @@ from worker.inventory.table import read_parts, spooled
 from worker.queries import inventory, inventory_checks
 from worker.runtime import Runtime
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 # Fewer new rows do not change the way in which the inventory is read: autovacuum is soon enough.
 VACUUM_FROM: Final = 1_000
 
@@ -69,4 +69,4 @@ def _vacuum(runtime: Runtime) -> None:
         with runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             inventory.vacuum_inventory(connection)
     except DBAPIError as error:
-        _log.warning("the inventory could not be vacuumed", error=str(error.orig))
+        _log.warning("the inventory could not be vacuumed: %s", error.orig)
