@@ -29,6 +29,7 @@ def build_engine(database_url: str, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # what customers sent stands in no log
         # A dead peer is noticed although it never said goodbye.
         connect_args={
             "connect_timeout": 5,
