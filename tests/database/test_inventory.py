@@ -111,6 +111,14 @@ def test_only_the_device_id_is_needed(runtime: Runtime) -> None:
     assert _rows(runtime, "select distinct prepaid_months from device") == [(0,)]
 
 
+def test_backslashes_and_quotes_are_text_like_any_other(runtime: Runtime) -> None:
+    _import(runtime, 'device_id,device_type,product_number\nemu1,"a\\N\\.","\\"\nemu2,"""b"" ;",\\N\n')
+    assert _rows(runtime, "select device_type, product_number from device order by key") == [
+        ("a\\N\\.", "\\"),
+        ('"b" ;', "\\N"),
+    ]
+
+
 def test_blocks_may_be_cut_anywhere(runtime: Runtime) -> None:
     content = FILE.replace("Kit of 2", "Kit für 2").encode()
     assert import_inventory(runtime, (bytes([byte]) for byte in content)).devices_new == 3

@@ -24,7 +24,7 @@ _CREATE_STAGED = text("""
         code_hash bytea,
         prepaid_months smallint not null
     ) on commit drop""")
-_COPY = "copy staged from stdin (format csv)"
+_COPY = "copy staged from stdin (format text, null '')"
 _ANALYZE_STAGED = text("analyze staged")
 _CREATE_INCOMING = text("""
     create temporary table incoming on commit drop as
@@ -59,7 +59,7 @@ def begin_import(connection: Connection) -> None:
 
 
 def stage_lines(connection: Connection, parts: Iterable[str]) -> None:
-    """COPY all parts, each of them whole lines of CSV with the columns of the staging table."""
+    """COPY all parts, each of them whole lines of PostgreSQL's text format, where empty cells are null."""
     with connection.connection.cursor().copy(_COPY) as copy:
         for part in parts:
             copy.write(part)
