@@ -11,12 +11,15 @@ from pathlib import Path
 import redis
 from pydantic import SecretStr
 
-from tests.claims import Sender, send
+from tests.claims import Sender, add_devices, new_sender, send
 from tests.embedded.waiting import is_gone, wait_until
-from tests.jobs.conftest import CSV, ringing_runtime
+from tests.jobs.conftest import CSV, DEVICES, ringing_runtime
 from tests.jobs.programs import ALL_QUEUES, running, worker
+from tests.servers import running_postgres
+from worker.batches import get_batch
 from worker.embedded.broker import EmbeddedBroker
 from worker.runtime import Runtime
+from worker.schema import migrate
 from worker.settings import Settings
 from worker.states import Queue, WorkKind
 from worker.tasks.app import build_app
@@ -199,3 +202,22 @@ def _kill(broker: EmbeddedBroker) -> None:
     assert broker.process is not None
     broker.process.kill()
     broker.process.wait()
+
+
+def test_workers_survive_the_end_of_the_database(settings: Settings, tmp_path: Path) -> None:
+    with running_postgres(tmp_path / "postgres") as server:
+        mine = settings.model_copy(update={"database_url": SecretStr(server.url)})
+        with ringing_runtime(mine) as runtime:
+            migrate(runtime.engine)
+            add_devices(runtime, DEVICES)
+            sender = new_sender(runtime, "acme")
+            with worker(mine, tmp_path / "worker.log") as program:
+                celery = program.celery.pid
+                assert server.process is not None
+                server.process.kill()
+                wait_until(lambda: program.said("sweep failed"))
+                server.start()
+                batch_id = send(runtime, sender, CSV)
+                wait_until(lambda: get_batch(runtime, sender.principal, batch_id)["state"] == "completed")
+                assert program.celery.pid == celery
+                assert program.log.read_text(encoding="utf-8").count("sweep failed") == 1
