@@ -1,6 +1,10 @@
 """The stored input of a batch as a stream of plain bytes."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
+
+from sqlalchemy import Connection
 
 from worker.queries import uploads
 from worker.runtime import Runtime
@@ -9,17 +13,24 @@ BLOCK_BYTES = 128 * 1024
 BLOCKS_AT_ONCE = 8
 
 
-def read_input(runtime: Runtime, upload_key: int, offset: int = 0) -> Iterator[bytes]:
-    """The input from byte `offset` on, block by block; holds no connection while its caller works.
+def read_input(
+    runtime: Runtime, upload_key: int, offset: int = 0, connection: Connection | None = None
+) -> Iterator[bytes]:
+    """The input from byte `offset` on, block by block.
+
+    Without a `connection` of its caller it holds none while the caller works.
 
     Raises:
         cryptography.exceptions.InvalidTag: the secret key is not the one that sealed it.
     """
-    with runtime.transaction() as connection:
-        number = uploads.find_block(connection, upload_key, offset) if offset else 0
+    ask = runtime.transaction if connection is None else partial(nullcontext, connection)
+    number = 0
+    if offset:
+        with ask() as asked:
+            number = uploads.find_block(asked, upload_key, offset)
     while True:
-        with runtime.transaction() as connection:
-            rows = uploads.fetch_blocks(connection, upload_key, number, BLOCKS_AT_ONCE)
+        with ask() as asked:
+            rows = uploads.fetch_blocks(asked, upload_key, number, BLOCKS_AT_ONCE)
         for found, start, data in rows:
             plain = runtime.keys.decrypt_block(upload_key, found, data)
             yield plain[max(0, offset - start) :]

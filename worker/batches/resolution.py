@@ -1,7 +1,9 @@
 """Resolve: from the stored bytes to entries with device keys, under one snapshot of the inventory."""
 
 import hmac
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,8 @@ from worker.queries import lookups
 from worker.queries.batches import Batch
 from worker.runtime import Runtime
 from worker.states import NamedBy
+
+SMALL_INPUT = 1_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,24 @@ def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Res
     Raises:
         InputRejected: the input as a whole cannot be used.
     """
+    lookups.use_one_snapshot(connection)
     limits = Limits(rows=runtime.settings.max_rows)
     source: Source = "json" if batch.source == "json" else "csv"
-    dialect = detect(lambda: read_input(runtime, batch.upload_key), source, limits)
-    lookups.use_one_snapshot(connection)
+    open_blocks = _reader(runtime, connection, batch)
+    dialect = detect(open_blocks, source, limits)
     resolver = _Resolver(runtime, connection, batch.project_key, dialect)
-    blocks = read_input(runtime, batch.upload_key, dialect.start.offset)
-    for groups in batched(read_groups(blocks, dialect, limits, dialect.start)):
+    for groups in batched(read_groups(open_blocks(), dialect, limits)):
         resolver.add(groups)
     return resolver.finish()
+
+
+def _reader(runtime: Runtime, connection: Connection, batch: Batch) -> Callable[[], Iterator[bytes]]:
+    """Opens the input as often as needed; a small one is fetched only once."""
+    read = partial(read_input, runtime, batch.upload_key, connection=connection)
+    if batch.input_bytes > SMALL_INPUT:
+        return read
+    blocks = list(read())
+    return lambda: iter(blocks)
 
 
 class _Resolver:

@@ -41,12 +41,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a batch ends; `dialect` and `rows_total` only if they were not stored before."""
+    """How a batch ends; `dialect` and `rows_total` only if they were not stored before.
+
+    `replaces`: the batch may have results of a preview or of a failure.
+    """
 
     state: BatchState
     problem: dict[str, Any] | None = None
     dialect: Dialect | None = None
     rows_total: int | None = None
+    replaces: bool = True
 
 
 def settle(
@@ -61,6 +65,8 @@ def settle(
     """
     tally = Tally()
     preview = read_preview(connection, batch)
+    if ending.replaces:
+        outcomes.forget_results(connection, batch.key)
     outcomes.write_results(connection, batch.key, _decided(parts(), verdicts, preview, tally))
     values = {
         "state": ending.state,

@@ -121,10 +121,10 @@ def _complete(runtime: Runtime, connection: Connection, item: WorkItem, found: R
         judgement = _judge(connection, batch, [pending], parts)
         verdicts = np.zeros(len(found.entries), dtype=VERDICT)
         scatter(pending, judgement.verdicts[0], verdicts)
-        outcomes.store_reading(connection, batch.key, found.checkpoints, found.kit_rows)
+        _store_reading(connection, item, found)
         state = settlement.end_state(batch, judgement.problem)
         problem = judgement.problem or batch.problem
-        ending = settlement.Ending(state, problem, found.dialect, found.rows_total)
+        ending = settlement.Ending(state, problem, found.dialect, found.rows_total, replaces=item.number > 0)
         settlement.settle(connection, runtime.settings, batch, parts, verdicts, ending)
         _end(connection, item)
 
@@ -137,7 +137,7 @@ def _hand_out(
     as_one = _is_judged_as_one(batch, len(pending))
     rows = [len(pending)] if as_one else [len(chunk) for chunk in chunks]
     with connection.begin():
-        outcomes.store_reading(connection, batch.key, found.checkpoints, found.kit_rows)
+        _store_reading(connection, item, found)
         parts = cut_parts(found.entries, runtime.settings.chunk_size)
         packed.store_parts(connection, batch.key, (part.tobytes() for part in parts))
         for number, chunk in enumerate(chunks):
@@ -150,6 +150,12 @@ def _hand_out(
             raise LostLease
         _end(connection, item)
     return [Ring(WorkKind.APPLY, Queue.BULK, len(rows))]
+
+
+def _store_reading(connection: Connection, item: WorkItem, found: Resolution) -> None:
+    if item.number > 0:
+        outcomes.forget_reading(connection, item.batch.key)
+    outcomes.store_reading(connection, item.batch.key, found.checkpoints, found.kit_rows)
 
 
 def _judge(connection: Connection, batch: Batch, chunks: list[Pending], parts: settlement.Parts) -> Judgement:

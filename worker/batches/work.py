@@ -30,6 +30,8 @@ PAUSE_BETWEEN_TRIES = 0.05
 # A batch that could not be worked on for reasons outside of it is looked at again after this time.
 PAUSE_AFTER_FAULT = timedelta(seconds=1)
 HAND_BACK_FOR = 30.0
+SHARE_OF_LEASE = 0.9  # after which the database ends a transaction
+ROWS_PER_STEP = 10_000  # leases grow in steps, so that those of small batches are all alike
 
 
 def run_resolve(runtime: Runtime, batch_id: str) -> None:
@@ -67,7 +69,6 @@ def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKin
             _give_up(connection, candidate)
             return None
         lease = _lease_for(runtime, candidate)
-        bound_session(connection, lease * 0.9)
         return work.take(connection, candidate.key, lease, _backend_of(connection))
 
 
@@ -75,6 +76,7 @@ def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: S
     bound = log.bind(batch_id=item.batch.public_id, step=item.kind.value, number=item.number, attempt=item.attempts)
     started = time.monotonic()
     try:
+        _bound(connection, item.lease * SHARE_OF_LEASE)
         rings = _try(runtime, connection, item, step)
     except LostLease:
         bound.info("lease lost, nothing done")
@@ -123,10 +125,18 @@ def _give_up(connection: Connection, candidate: Candidate) -> None:
         batches.fail_batch(connection, candidate.batch_key, POISONED)
 
 
+def _bound(connection: Connection, limit: timedelta) -> None:
+    """The time-outs stay with the connection: most leases need no others than the one before."""
+    if connection.info.get("bound") != limit:
+        with connection.begin():
+            bound_session(connection, limit)
+        connection.info["bound"] = limit
+
+
 def _lease_for(runtime: Runtime, candidate: Candidate) -> timedelta:
     settings = runtime.settings
     rows = candidate.rows or min(candidate.input_bytes // 8, settings.max_rows)
-    return settings.lease + settings.lease_per_million_rows * (rows / 1_000_000)
+    return settings.lease + settings.lease_per_million_rows * (-(-rows // ROWS_PER_STEP) * ROWS_PER_STEP / 1_000_000)
 
 
 def _backend_of(connection: Connection) -> tuple[int, datetime]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from worker.pgcopy import Column, copy_rows, read_rows
 
-_FORGET = text("delete from result where batch_key = :batch")
+_FORGET_RESULTS = text("delete from result where batch_key = :batch")
 _FORGET_READING = (
     text("delete from checkpoint where batch_key = :batch"),
     text("delete from kit_row where batch_key = :batch"),
@@ -20,15 +20,25 @@ _PREVIOUS = sql.SQL("""
     from result where batch_key = {batch} order by row, position""")
 
 
+def forget_results(connection: Connection, batch: int) -> None:
+    """Make place for other results."""
+    connection.execute(_FORGET_RESULTS, {"batch": batch})
+
+
+def forget_reading(connection: Connection, batch: int) -> None:
+    """Make place for other checkpoints and kit rows."""
+    for statement in _FORGET_READING:
+        connection.execute(statement, {"batch": batch})
+
+
 def write_results(
     connection: Connection, batch: int, parts: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
 ) -> None:
-    """Write the results of a batch in place of earlier ones.
+    """Write the results of a batch that has none.
 
     Each part is (entries, holders, preview outcomes), all of one length; 0 stands for null in `device_key`,
     `duplicate_of`, holders and preview outcomes.
     """
-    connection.execute(_FORGET, {"batch": batch})
     copy_rows(connection, "result", _columns(batch, parts))
 
 
@@ -41,12 +51,10 @@ def read_previous(connection: Connection, batch: int) -> npt.NDArray[Any]:
 def store_reading(
     connection: Connection, batch: int, checkpoints: npt.NDArray[np.int64], kit_rows: npt.NDArray[np.int64]
 ) -> None:
-    """Keep where the input can be read again, and which rows named a kit; in place of earlier ones.
+    """Keep where the input can be read again, and which rows named a kit.
 
     `checkpoints`: shape (n, 3), row, byte offset, line. `kit_rows`: shape (n, 2), row, kit key or 0.
     """
-    for statement in _FORGET_READING:
-        connection.execute(statement, {"batch": batch})
     if len(checkpoints):
         row, offset, line = checkpoints.T
         columns = [Column("row", 4, row), Column("byte_offset", 8, offset), Column("line", 4, line)]

@@ -21,6 +21,7 @@ class WorkItem:
     rows: int
     fence: int
     attempts: int
+    lease: timedelta
     batch: Batch
 
 
@@ -152,6 +153,7 @@ def take(connection: Connection, key: int, lease: timedelta, backend: tuple[int,
         rows=row["rows"],
         fence=row["fence"],
         attempts=row["attempts"],
+        lease=lease,
         batch=batch_from_row(row),
     )
 
