@@ -13,6 +13,7 @@ from worker.cli import accounts, processes
 from worker.cli.batch import batch
 from worker.cli.checks import status, verify
 from worker.cli.claim import claim
+from worker.cli.demo import demo
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
 from worker.cli.inventory import inventory
 from worker.cli.up import up
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(up)
+app.command()(demo)
 for process in (processes.api, processes.worker, processes.beat, processes.flower, processes.migrate):
     app.command()(process)
 for command in (status, verify, claim):
