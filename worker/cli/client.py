@@ -76,16 +76,16 @@ class Api:
         with self._reachable():
             response = self._client.request(method, path, **arguments)
         _refuse(response)
-        try:
-            return dict(response.json())
-        except ValueError as error:
-            raise EnvironmentProblem(f"{self._client.base_url} is not claimd: it answers no JSON.") from error
+        document = _json(response)
+        if not isinstance(document, dict):
+            raise EnvironmentProblem(f"There is something else than claimd at {self._client.base_url}.")
+        return document
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
         try:
             yield
-        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise Unreachable(f"The API at {self._client.base_url} cannot be reached: {_reason(error)}.") from error
 
 
@@ -109,13 +109,17 @@ def _given(parameters: Mapping[str, object]) -> dict[str, str]:
 def _refuse(response: httpx2.Response) -> None:
     if response.status_code < _REFUSED:
         return
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = None
+    problem = _json(response)
     if not isinstance(problem, dict):
         problem = {"type": "about:blank", "title": response.reason_phrase, "detail": response.text[:200]}
     raise ServerRefused({"status": response.status_code, **problem})
+
+
+def _json(response: httpx2.Response) -> Any:  # noqa: ANN401  # whatever it is
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _reason(error: Exception) -> str:
