@@ -19,6 +19,11 @@ _BATCH = text("""
         results_total, file_name
     from batch where batch.public_id = :public_id and organization_key = :organization""")
 _STATE = text("select state from batch where key = :batch")
+# A batch that has just ended is not in the server's statistics yet. It would be taken for a few rows that may
+# as well be fetched as a whole and sorted, for each page again; in the order of the index any plan is cheap.
+_KEEP_TO_THE_INDEX = text("""
+    select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+        set_config('enable_seqscan', 'off', true)""")
 
 _CHECKPOINTS = text("""
     select start.row, start.byte_offset, start.line, max(wanted.row) as last
@@ -187,6 +192,7 @@ def find_checkpoints(connection: Connection, batch: int, rows: Sequence[int]) ->
 
     The first three are null for rows before the first checkpoint.
     """
+    connection.execute(_KEEP_TO_THE_INDEX)
     return connection.execute(_CHECKPOINTS, {"batch": batch, "rows": list(rows)}).all()
 
 
@@ -194,6 +200,7 @@ def fetch_results(
     connection: Connection, reader: Reader, after: tuple[int, int], count: int, outcome: Outcome | None
 ) -> Sequence[Row[Any]]:
     """Up to `count` results behind the (row, position) `after`, of one outcome or of all."""
+    connection.execute(_KEEP_TO_THE_INDEX)
     values = reader.values() | {"row": after[0], "position": after[1], "count": count}
     if outcome is None:
         return connection.execute(_ALL_RESULTS, values).all()
@@ -204,6 +211,7 @@ def fetch_results(
 
 def fetch_kits(connection: Connection, batch: int, after: int, count: int) -> Sequence[Row[Any]]:
     """Up to `count` kit rows behind row `after`, as (row, kit_id, devices, outcomes by number)."""
+    connection.execute(_KEEP_TO_THE_INDEX)
     return connection.execute(_KITS, {"batch": batch, "row": after, "count": count}).all()
 
 
@@ -212,6 +220,7 @@ def fetch_window(
 ) -> Window | None:
     """Up to `count` results behind `after`; of failed rows only the first that failed, and no other rows."""
     statement = _WINDOW_OF_FAILED if only_failed else _WINDOW_OF_ALL
+    connection.execute(_KEEP_TO_THE_INDEX)
     values = reader.values() | {"row": after[0], "position": after[1], "count": count}
     found = connection.execute(statement, values).one()
     if found.rows is None:
