@@ -12,13 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from billiard.util import get_logger, set_pdeathsig  # type: ignore[attr-defined]  # missing in its stubs
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from worker.logs import configure_logging
 from worker.settings import load_settings
 from worker.states import Queue
 from worker.tasks.app import build_app
 from worker.tasks.heartbeat import Beating
+
+# Of running as root, which matters for pickled messages; and at each loss of the broker, of late acknowledgement.
+_IDLE_WARNINGS = (SecurityWarning, CPendingDeprecationWarning)
 
 
 def main(heartbeat: Path, parent: int, concurrency: int, queues: Sequence[Queue]) -> int:
@@ -28,7 +31,8 @@ def main(heartbeat: Path, parent: int, concurrency: int, queues: Sequence[Queue]
     settings = load_settings()
     configure_logging(settings)
     get_logger().propagate = True  # what billiard says of its children
-    warnings.simplefilter("ignore", SecurityWarning)  # of running as root, which matters for pickled messages
+    for category in _IDLE_WARNINGS:
+        warnings.simplefilter("ignore", category)
     app = build_app(settings)
     app.steps["worker"].add(Beating)
     worker = app.Worker(
