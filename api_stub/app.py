@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from api_stub.handlers import add_handlers
 from api_stub.middleware import RequestContext
-from api_stub.openapi import DESCRIPTION, complete_openapi, name_of
+from api_stub.openapi import complete_openapi, describe_api, name_of
 from api_stub.routes import batches, events, health, holdings, inventory, meta, results, submit
 from worker.runtime import Runtime
 from worker.version import __version__
@@ -24,7 +24,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         redoc_url=None,
         title="claimd",
         version=__version__,
-        description=DESCRIPTION,
+        description=describe_api(),
         lifespan=_lifespan,
         generate_unique_id_function=name_of,
         swagger_ui_parameters={"persistAuthorization": True, "tryItOutEnabled": True},

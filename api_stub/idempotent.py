@@ -1,6 +1,7 @@
 """Carrying out a request once for each `Idempotency-Key`."""
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from api_stub.auth import PrincipalDep, RuntimeDep
+from api_stub.body.pieces import POURS_PER_LEASE, Sink
+from api_stub.models.options import Absent
 from api_stub.replies import JSON_TYPE
 from worker.accounts.idempotency import Answer, Remembered, Reservation, describe_request, reserve
 from worker.batches.submit import InTransaction
@@ -21,7 +24,7 @@ from worker.runtime import Runtime
 EMPTY_SHA256: Final = hashlib.sha256().hexdigest()
 
 Key = Annotated[
-    str | None,
+    str | Absent,
     Header(
         alias="Idempotency-Key",
         pattern=r"^[\x21-\x7e]{1,255}$",
@@ -47,6 +50,26 @@ def call_of(request: Request, runtime: RuntimeDep, principal: PrincipalDep, key:
 
 
 CallDep = Annotated[Call, Depends(call_of)]
+
+
+class Holding:
+    """A sink that keeps the key of a long upload."""
+
+    def __init__(self, sink: Sink, reservation: Reservation | None) -> None:
+        """`sink` gets the bytes."""
+        self._sink = sink
+        self._reservation = reservation
+        self._extended_at = time.monotonic()
+
+    def add(self, data: bytes) -> None:
+        self._sink.add(data)
+        if self._reservation is not None and self._is_due(self._reservation):
+            self._reservation.extend()
+            self._extended_at = time.monotonic()
+
+    def _is_due(self, reservation: Reservation) -> bool:
+        lease = reservation.runtime.settings.upload_lease.total_seconds()
+        return time.monotonic() - self._extended_at > lease / POURS_PER_LEASE
 
 
 async def once(

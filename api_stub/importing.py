@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from api_stub.body.content import Body, Digest
 from api_stub.body.pieces import pour
-from api_stub.idempotent import answer_of
+from api_stub.idempotent import Holding, answer_of
 from worker import inventory
 from worker.accounts.idempotency import Answer, Reservation
 from worker.runtime import Runtime
@@ -33,7 +33,7 @@ class Import:
         # A slow sender would otherwise keep a transaction open; the file has no name and ends with this block.
         with tempfile.TemporaryFile() as file:
             spool = _Spool(file)
-            await pour(self.body.pieces, spool, self.runtime.settings.upload_lease)
+            await pour(self.body.pieces, Holding(spool, reservation), self.runtime.settings.upload_lease)
             return await anyio.to_thread.run_sync(self._import, spool, reservation)
 
     def _import(self, spool: "_Spool", reservation: Reservation | None) -> Answer:

@@ -9,17 +9,17 @@ from pydantic import BaseModel
 from api_stub.body.listing import LISTING
 from api_stub.models import batches, devices, results
 from api_stub.models.problems import EXAMPLE, Problem
-from api_stub.problems import MEDIA_TYPE, Unauthenticated, Unavailable
+from api_stub.problems import MEDIA_TYPE, Unauthenticated, Unavailable, problem_types
 from worker.errors import Invalid, Refused
 
 Responses = dict[int | str, dict[str, Any]]
 
-DESCRIPTION: Final = """\
+_INTRODUCTION: Final = """\
 Claim many devices at once: upload a CSV file of device IDs, kit IDs or serial numbers with claim codes
 (or post them as JSON), watch the batch, read what became of every row.
 
 Press **Authorize** and paste a token; `claimd up` prints one. Errors are
-[problem documents](https://www.rfc-editor.org/rfc/rfc9457) whose `type` is one of [these](/problems).
+[problem documents](https://www.rfc-editor.org/rfc/rfc9457) whose `type` is one of those below.
 """
 CSV_EXAMPLE: Final = "Device ID,Room\nSNS-000001,2.15\nSNS-000002,2.16\nSNS-000003,2.17\n"
 JSON_EXAMPLE: Final = {
@@ -28,6 +28,12 @@ JSON_EXAMPLE: Final = {
     "devices": [{"serial_number": "7701234", "claim_code": "ABCD-EFGH"}],
 }
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+
+
+def describe_api() -> str:
+    """What stands above the routes: how to begin, and every type of problem."""
+    rows = "".join(f"| `{each.type}` | {each.status} | {each.title} |\n" for each in problem_types())
+    return f"{_INTRODUCTION}\n| problem | status | meaning |\n|---|---|---|\n{rows}"
 
 
 def refuses(*kinds: type[Refused]) -> Responses:
@@ -51,8 +57,8 @@ def csv_body(*, with_json: bool) -> dict[str, Any]:
     """The body of a route that takes a CSV file in any wrapping, and JSON if it says so."""
     form = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
     content: dict[str, Any] = {
-        "multipart/form-data": {"schema": form},
         "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        "multipart/form-data": {"schema": form},
     }
     if with_json:
         schema = LISTING.json_schema(ref_template="#/components/schemas/{model}")

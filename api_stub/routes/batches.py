@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from api_stub.auth import PrincipalDep, RuntimeDep
 from api_stub.idempotent import CallDep, act_once
 from api_stub.models.batches import Batch, BatchPage
-from api_stub.models.options import PageQuery
+from api_stub.models.options import Absent, PageQuery
 from api_stub.openapi import refuses
 from api_stub.replies import Document
 from worker import batches
@@ -24,8 +24,8 @@ ACTS = refuses(NotFound, Forbidden, WrongState, PreviewLapsed, KeyReused, KeyInF
 class ListQuery(PageQuery):
     """Which batches."""
 
-    project_id: str | None = None
-    state: BatchState | None = None
+    project_id: str | Absent = None
+    state: BatchState | Absent = None
 
 
 @router.get("", response_model=BatchPage, responses=refuses(NotFound))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from api_stub.auth import PrincipalDep, RuntimeDep
-from api_stub.models.options import PageQuery
+from api_stub.models.options import Absent, PageQuery
 from api_stub.models.results import KitPage, ResultPage
 from api_stub.openapi import CSV_EXAMPLE, refuses, streams
 from api_stub.replies import Document, attachment
@@ -24,7 +24,7 @@ REPORT_EXAMPLE = "Device ID,Room,row,line,outcome,device_id,detail,hint\nSNS-000
 class ResultQuery(PageQuery):
     """Which results."""
 
-    outcome: Outcome | None = None
+    outcome: Outcome | Absent = None
 
 
 @router.get("/results", response_model=ResultPage, responses=REFUSES)
@@ -48,7 +48,7 @@ def download_report(
     runtime: RuntimeDep,
     principal: PrincipalDep,
     batch_id: str,
-    only: Annotated[Literal["failed"] | None, Query(description="The rows to mend and send again.")] = None,
+    only: Annotated[Literal["failed"] | Absent, Query(description="The rows to mend and send again.")] = None,
 ) -> Response:
     """The report as CSV: the columns as they were sent, then what became of each row."""
     rows = reports.report_csv(runtime, principal, batch_id, only_failed=only is not None)

@@ -148,15 +148,15 @@ def test_a_key_in_use_is_refused_and_lapses_with_a_lost_process(
 
 
 def test_a_long_upload_keeps_its_key(settings: Settings, tenant: Tenant, runtime: Runtime) -> None:
-    with running_api_with(settings, upload_lease=timedelta(seconds=2)) as url, client_of(url, tenant) as api:
+    with running_api_with(settings, upload_lease=timedelta(seconds=3)) as url, client_of(url, tenant) as api:
         with wire_to(url) as wire:
             wire.send(head_of(tenant, f"Content-Length: {len(CSV)}", "Idempotency-Key: k"))
             refused: list[bool] = []
             wait_for(lambda: is_held(runtime))
             for place in range(len(CSV)):
-                wire.send(CSV[place : place + 1])
                 refused.append(upload(api, tenant, "k").status_code == 409)
-                wait_for(_seconds_pass(0.25))
+                wait_for(_seconds_pass(0.3))
+                wire.send(CSV[place : place + 1])
             assert wire.answer()[0] == 202
         assert all(refused)
         assert upload(api, tenant, "k").headers["Idempotent-Replayed"] == "true"
