@@ -1,8 +1,7 @@
 """The stored input of a batch as a stream of plain bytes."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from sqlalchemy import Connection
 
@@ -23,17 +22,21 @@ def read_input(
     Raises:
         cryptography.exceptions.InvalidTag: the secret key is not the one that sealed it.
     """
-    ask = runtime.transaction if connection is None else partial(nullcontext, connection)
-    number = 0
+    ask: Callable[[], AbstractContextManager[Connection]] = (
+        runtime.transaction if connection is None else lambda: nullcontext(connection)
+    )
+    number, count = 0, BLOCKS_AT_ONCE
     if offset:
+        count = 1  # whoever begins in the middle mostly wants a page
         with ask() as asked:
             number = uploads.find_block(asked, upload_key, offset)
     while True:
         with ask() as asked:
-            rows = uploads.fetch_blocks(asked, upload_key, number, BLOCKS_AT_ONCE)
+            rows = uploads.fetch_blocks(asked, upload_key, number, count)
         for found, start, data in rows:
             plain = runtime.keys.decrypt_block(upload_key, found, data)
             yield plain[max(0, offset - start) :]
             number = found + 1
-        if len(rows) < BLOCKS_AT_ONCE:
+        if len(rows) < count:
             return
+        count = BLOCKS_AT_ONCE

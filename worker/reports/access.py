@@ -11,7 +11,6 @@ from worker.intake import Dialect
 from worker.principal import Principal
 from worker.queries import results
 from worker.queries.results import Reader
-from worker.runtime import Runtime
 from worker.states import READABLE, BatchState
 
 # From these a batch can go on, and then its results are replaced.
@@ -52,27 +51,26 @@ class ReadBatch:
         return Reader(self.key, self.row["project_key"], self.row["organization_key"], self.visible_projects)
 
 
-def open_batch(runtime: Runtime, principal: Principal, batch_id: str) -> ReadBatch:
+def open_batch(connection: Connection, principal: Principal, batch_id: str) -> ReadBatch:
     """The batch, whatever its state.
 
     Raises:
         NotFound: there is none, or not for this principal.
     """
-    with runtime.transaction() as connection:
-        row = results.find_batch(connection, batch_id, principal.organization_key)
+    row = results.find_batch(connection, batch_id, principal.organization_key)
     if row is None or not principal.sees_project(row["project_key"]):
         raise NotFound("There is no such batch.")
     return ReadBatch(row, principal.visible_projects)
 
 
-def open_results(runtime: Runtime, principal: Principal, batch_id: str) -> ReadBatch:
+def open_results(connection: Connection, principal: Principal, batch_id: str) -> ReadBatch:
     """The batch, in a state in which it has results.
 
     Raises:
         NotFound: there is none, or not for this principal.
         ResultsNotReady: it is still being worked on.
     """
-    batch = open_batch(runtime, principal, batch_id)
+    batch = open_batch(connection, principal, batch_id)
     if batch.state not in READABLE:
         raise ResultsNotReady(f"The batch is {batch.state}: its results can be read when it has ended.")
     return batch

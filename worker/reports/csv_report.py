@@ -26,7 +26,9 @@ def report_csv(runtime: Runtime, principal: Principal, batch_id: str, *, only_fa
         NotFound: there is no such batch, or not for this principal.
         ResultsNotReady: it is still being worked on; while the report is read: it was taken up again.
     """
-    return _stream(runtime, open_results(runtime, principal, batch_id), only_failed=only_failed)
+    with runtime.transaction() as connection:
+        batch = open_results(connection, principal, batch_id)
+    return _stream(runtime, batch, only_failed=only_failed)
 
 
 def _stream(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterator[bytes]:

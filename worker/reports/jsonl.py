@@ -24,7 +24,9 @@ def report_jsonl(runtime: Runtime, principal: Principal, batch_id: str) -> Itera
         NotFound: there is no such batch, or not for this principal.
         ResultsNotReady: it is still being worked on; while the report is read: it was taken up again.
     """
-    return _stream(runtime, open_results(runtime, principal, batch_id))
+    with runtime.transaction() as connection:
+        batch = open_results(connection, principal, batch_id)
+    return _stream(runtime, batch)
 
 
 def _stream(runtime: Runtime, batch: ReadBatch) -> Iterator[bytes]:

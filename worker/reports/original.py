@@ -30,7 +30,8 @@ def original_input(runtime: Runtime, principal: Principal, batch_id: str) -> Ori
         NotFound: there is no such batch, or not for this principal.
         Forbidden: what cannot be read may hold codes, so it is given only to those who may send such files.
     """
-    batch = open_batch(runtime, principal, batch_id)
+    with runtime.transaction() as connection:
+        batch = open_batch(connection, principal, batch_id)
     dialect = _dialect(runtime, batch)
     if dialect is None:
         principal.require_change(batch.row["project_key"])

@@ -1,13 +1,13 @@
 """Results and kits of a batch, page by page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Row
 
 from worker.cursors import decode_cursor, encode_cursor
 from worker.errors import Invalid
-from worker.intake import references
+from worker.intake import Group, references
 from worker.principal import Principal
 from worker.queries import results
 from worker.reports.access import ReadBatch, open_results
@@ -36,12 +36,14 @@ def results_page(
     """
     _check_limit(limit)
     after = decode_cursor(cursor, (int, int)) if cursor else BEGINNING
-    batch = open_results(runtime, principal, batch_id)
     with runtime.transaction() as connection:
+        batch = open_results(connection, principal, batch_id)
         found = results.fetch_results(connection, batch.reader, after, limit + 1, outcome)
-    page = found[:limit]
+        page = found[:limit]
+        pieces = join(read_some(runtime, connection, batch, rows_of(page)), iter([page]), rows_of)
+        items = [item for _, piece in pieces for item in piece_documents(batch, page, piece)]
     following = encode_cursor(page[-1].row, page[-1].position) if len(found) > limit else None
-    return {"items": _items(runtime, batch, page), "next_cursor": following}
+    return {"items": items, "next_cursor": following}
 
 
 def kits_page(
@@ -56,11 +58,12 @@ def kits_page(
     """
     _check_limit(limit)
     (after,) = decode_cursor(cursor, (int,)) if cursor else (0,)
-    batch = open_results(runtime, principal, batch_id)
     with runtime.transaction() as connection:
+        batch = open_results(connection, principal, batch_id)
         found = results.fetch_kits(connection, batch.key, after, limit + 1)
-    page = found[:limit]
-    unknown = _unknown_kits(runtime, batch, [row.row for row in page if row.kit_id is None])
+        page = found[:limit]
+        rows = [kit.row for kit in page if kit.kit_id is None]
+        unknown = _typed_identifiers(batch, rows, read_some(runtime, connection, batch, rows))
     following = encode_cursor(page[-1].row) if len(found) > limit else None
     return {"items": [_kit_document(kit, unknown) for kit in page], "next_cursor": following}
 
@@ -68,11 +71,6 @@ def kits_page(
 def _check_limit(limit: int) -> None:
     if not 1 <= limit <= LARGEST_PAGE:
         raise Invalid(f"The limit is a number from 1 to {LARGEST_PAGE}.", parameter="limit")
-
-
-def _items(runtime: Runtime, batch: ReadBatch, page: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    pieces = join(read_some(runtime, batch, rows_of(page)), iter([page]), rows_of)
-    return [item for _, piece in pieces for item in piece_documents(batch, page, piece)]
 
 
 def _kit_document(kit: Row[Any], unknown: Mapping[int, str]) -> dict[str, Any]:
@@ -85,10 +83,10 @@ def _kit_document(kit: Row[Any], unknown: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
-def _unknown_kits(runtime: Runtime, batch: ReadBatch, rows: list[int]) -> dict[int, str]:
-    """What the rows typed, normalised, for kits that the inventory does not know."""
+def _typed_identifiers(batch: ReadBatch, rows: list[int], groups: Iterator[Group]) -> dict[int, str]:
+    """What the rows name, normalised."""
     named: dict[int, str] = {}
-    for _, piece in join(read_some(runtime, batch, rows), iter([rows]), list):
+    for _, piece in join(groups, iter([rows]), list):
         identifiers = references(required_dialect(batch), piece.group).identifiers
         for row in rows[piece.start : piece.stop]:
             named[row] = identifiers[row - piece.group.first_row]

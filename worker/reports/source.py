@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from sqlalchemy import Connection
+
 from worker.inputs import BLOCK_BYTES, BLOCKS_AT_ONCE, read_input
 from worker.intake import Checkpoint, Dialect, Group, Limits, read_groups
 from worker.queries import results
@@ -49,13 +51,10 @@ def read_all(runtime: Runtime, batch: ReadBatch) -> Iterator[Group]:
     yield from read_groups(read_input(runtime, batch.upload_key), required_dialect(batch), UNLIMITED)
 
 
-def read_some(runtime: Runtime, batch: ReadBatch, rows: Sequence[int]) -> Iterator[Group]:
+def read_some(runtime: Runtime, connection: Connection, batch: ReadBatch, rows: Sequence[int]) -> Iterator[Group]:
     """The groups that hold `rows` (ascending), and perhaps some between them."""
-    if not batch.is_csv:
-        yield from read_all(runtime, batch)
-        return
-    for stretch in _stretches(runtime, batch, rows):
-        blocks = read_input(runtime, batch.upload_key, stretch.start.offset)
+    for stretch in _stretches(connection, batch, rows):
+        blocks = read_input(runtime, batch.upload_key, stretch.start.offset, connection)
         for group in read_groups(blocks, required_dialect(batch), UNLIMITED, stretch.start):
             yield group
             if last_row(group) >= stretch.last_row:
@@ -81,11 +80,9 @@ def join(
             start = stop
 
 
-def _stretches(runtime: Runtime, batch: ReadBatch, rows: Sequence[int]) -> list[_Stretch]:
-    with runtime.transaction() as connection:
-        found = results.find_checkpoints(connection, batch.key, rows)
+def _stretches(connection: Connection, batch: ReadBatch, rows: Sequence[int]) -> list[_Stretch]:
     stretches: list[_Stretch] = []
-    for row, offset, line, last in found:
+    for row, offset, line, last in results.find_checkpoints(connection, batch.key, rows):
         place = Checkpoint(row, offset, line) if row else required_dialect(batch).start
         near = stretches and place.offset - stretches[-1].end < NEAR
         start = stretches.pop().start if near else place

@@ -127,6 +127,15 @@ def test_json_rows_have_no_line(runtime: Runtime, sender: Sender) -> None:
     ]
 
 
+def test_pages_of_a_long_json_list_find_their_rows(runtime: Runtime, sender: Sender) -> None:
+    body = json.dumps({"device_ids": [f"x{number}" for number in range(1, 2501)]})
+    batch = claim(runtime, sender, body.encode(), source="json")
+    found = all_items(runtime, sender, batch, limit=700)
+    assert [(item["row"], item["input"]["device_id"]) for item in found] == [
+        (number, f"x{number}") for number in range(1, 2501)
+    ]
+
+
 @pytest.mark.parametrize("limit", [1, 7, 1000])
 @pytest.mark.parametrize("outcome", [None, Outcome.CLAIMED, Outcome.NOT_FOUND, Outcome.NOT_CLAIMABLE])
 def test_pages_follow_each_other_without_gap_or_overlap(
