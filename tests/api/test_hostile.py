@@ -2,13 +2,19 @@
 
 import socket
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx2
+import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+from api_stub import protocol
 from tests.api.serving import Tenant, client_of, running_api, running_api_with, wait_for
 from tests.api.wire import chunk, head_of, wire_to
+from worker import reports
+from worker.errors import ResultsNotReady
 from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings
 
@@ -132,3 +138,32 @@ def test_pipelined_requests_are_answered_in_order(api_url: str, tenant: Tenant) 
         while data.count(b"HTTP/1.1 ") < 2 or not data.endswith(b"}"):
             data += wire.receive()
     assert data.index(b"HTTP/1.1 415") < data.index(b"HTTP/1.1 202")
+
+
+def test_a_connection_that_asks_for_nothing_is_closed(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    for beginning in (b"", b"GET /healthz HTTP/1.1\r\nHost: cl"):
+        with wire_to(api_url) as wire:
+            wire.send(beginning)
+            assert wire.receive() == b""
+
+
+def test_a_body_that_goes_on_for_ever_after_the_answer_is_cut_off(
+    api_url: str, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.3)
+    with wire_to(api_url) as wire:
+        wire.send(head_of(tenant, "Transfer-Encoding: chunked", media_type="text/xml"))
+        assert wire.answer()[0] == 415
+        with pytest.raises(ConnectionError):
+            wait_for(lambda: wire.send(chunk(b"x")))
+
+
+def test_a_file_that_breaks_off_does_not_look_complete(api: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(*_: object, **__: object) -> Iterator[bytes]:
+        yield b"device_id,row\r\n"
+        raise ResultsNotReady("The batch was taken up again.")
+
+    monkeypatch.setattr(reports, "report_csv", breaking)
+    with pytest.raises(httpx2.RemoteProtocolError), capture_logs():
+        api.get("/v1/claim-batches/bat_x/results.csv")
