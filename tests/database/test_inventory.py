@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from tests.conftest import SECRET_KEY
+from tests.servers import drop_database, fresh_database
 from worker.inventory import ImportConflicts, ImportReport, import_inventory
-from worker.runtime import Runtime
+from worker.runtime import Runtime, build_runtime
+from worker.settings import Settings
 
 HEADER = "device_id,device_type,product_number,kit_id,kit_name,serial_number,claim_code,prepaid_months\n"
 FILE = (
@@ -17,6 +20,17 @@ FILE = (
     + "emu2,temperature,102058,KIT-1,Kit of 2,sn2,,\n"
     + "ccon1,ccon,,,,,,120\n"
 )
+
+
+@pytest.fixture(scope="module")
+def stocked(postgres_url: str, template_database: str) -> Iterator[Runtime]:
+    """One database with the devices of `FILE` for all tests that change nothing."""
+    url = fresh_database(postgres_url, template_database)
+    runtime = build_runtime(Settings.model_validate({"database_url": url, "secret_key": SECRET_KEY}))
+    _import(runtime, FILE)
+    yield runtime
+    runtime.close()
+    drop_database(url)
 
 
 def _import(runtime: Runtime, content: str | bytes) -> ImportReport:
@@ -144,8 +158,8 @@ def test_blocks_may_be_cut_anywhere(runtime: Runtime) -> None:
         ("emu9,,,,,,,,more", "there are more cells in this line than names in the header"),
     ],
 )
-def test_a_line_that_cannot_be_used_refuses_the_file(runtime: Runtime, line: str, detail: str) -> None:
-    assert _conflicts(runtime, FILE + line + "\n") == [(5, detail)]
+def test_a_line_that_cannot_be_used_refuses_the_file(stocked: Runtime, line: str, detail: str) -> None:
+    assert _conflicts(stocked, FILE + line + "\n") == [(5, detail)]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +174,9 @@ def test_a_line_that_cannot_be_used_refuses_the_file(runtime: Runtime, line: str
     ],
 )
 def test_lines_that_contradict_each_other_refuse_the_file(
-    runtime: Runtime, lines: str, errors: list[tuple[int, str]]
+    stocked: Runtime, lines: str, errors: list[tuple[int, str]]
 ) -> None:
-    assert _conflicts(runtime, FILE + lines) == errors
+    assert _conflicts(stocked, FILE + lines) == errors
 
 
 _OTHER = "device emu1 is in the inventory with other data"
@@ -187,9 +201,17 @@ _OTHER = "device emu1 is in the inventory with other data"
         ("emu9,,,,,sn1,,", "serial number sn1 is in the inventory for another device"),
     ],
 )
-def test_a_line_that_contradicts_the_inventory_refuses_the_file(runtime: Runtime, line: str, detail: str) -> None:
-    _import(runtime, FILE)
-    assert _conflicts(runtime, f"{HEADER}new,,,,,,,\n{line}\n") == [(3, detail)]
+def test_a_line_that_contradicts_the_inventory_refuses_the_file(stocked: Runtime, line: str, detail: str) -> None:
+    assert _conflicts(stocked, f"{HEADER}new,,,,,,,\n{line}\n") == [(3, detail)]
+
+
+def test_a_known_device_that_changes_places_with_a_new_one_refuses_the_file(stocked: Runtime) -> None:
+    lines = "emu9,,,,,sn1,,\nEmu1,temperature,102058,KIT-1,Kit of 2,SN7,,12\nemu8,,,ccon1,,,,\nccon1,ccon,,,,,,120\n"
+    assert _conflicts(stocked, HEADER + lines) == [
+        (2, "serial number sn1 is in the inventory for another device"),
+        (3, _OTHER),
+        (4, "kit ccon1 is a device in the inventory"),
+    ]
 
 
 def test_a_kit_has_at_most_a_hundred_devices(runtime: Runtime) -> None:
@@ -201,18 +223,18 @@ def test_a_kit_has_at_most_a_hundred_devices(runtime: Runtime) -> None:
     ]
 
 
-def test_physical_lines_are_counted(runtime: Runtime) -> None:
+def test_physical_lines_are_counted(stocked: Runtime) -> None:
     content = 'device_id,device_type\nemu1,"two\n lines"\n\nemu2,a\nemu2,b\n'
-    assert _conflicts(runtime, content) == [
+    assert _conflicts(stocked, content) == [
         (2, "device_type has control characters in it"),
         (6, "device emu2 is in line 5 too, with other data"),
     ]
 
 
-def test_at_most_a_hundred_lines_are_listed_and_all_are_counted(runtime: Runtime) -> None:
+def test_at_most_a_hundred_lines_are_listed_and_all_are_counted(stocked: Runtime) -> None:
     content = "device_id,prepaid_months\n" + "".join(f"emu{number},x\n" for number in range(1500))
     with pytest.raises(ImportConflicts) as refused:
-        _import(runtime, content + "emu1,1\nemu1,2\n")
+        _import(stocked, content + "emu1,1\nemu1,2\n")
     errors: Any = refused.value.extensions["errors"]
     assert [error["line"] for error in errors] == list(range(2, 102))
     assert refused.value.extensions["errors_total"] == 1501
@@ -234,15 +256,15 @@ def test_at_most_a_hundred_lines_are_listed_and_all_are_counted(runtime: Runtime
         ('device_id,kit_name\na,"b\n', 2, "never closed"),
     ],
 )
-def test_a_file_that_is_no_inventory_is_refused(runtime: Runtime, content: str, line: int, words: str) -> None:
-    ((found, detail),) = _conflicts(runtime, content)
+def test_a_file_that_is_no_inventory_is_refused(stocked: Runtime, content: str, line: int, words: str) -> None:
+    ((found, detail),) = _conflicts(stocked, content)
     assert found == line
     assert words in detail
 
 
-def test_a_workbook_is_refused_by_its_name(runtime: Runtime) -> None:
+def test_a_workbook_is_refused_by_its_name(stocked: Runtime) -> None:
     with pytest.raises(ImportConflicts) as refused:
-        _import(runtime, b"PK\x03\x04\x14\x00xl/workbook.xml" + bytes(100))
+        _import(stocked, b"PK\x03\x04\x14\x00xl/workbook.xml" + bytes(100))
     assert "Excel" in str(refused.value.extensions["errors"])
 
 

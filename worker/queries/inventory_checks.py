@@ -30,28 +30,33 @@ _KIT_DIFFERS = """
     select incoming_kit.line, format('kit %s is in the inventory under another name or spelling', kit.kit_id)
     from incoming_kit join kit on kit.key = incoming_kit.kit_key
     where (incoming_kit.shown_kit, incoming_kit.kit_name) is distinct from (kit.shown_id, kit.name)"""
+# The rest looks at what is new only: a known device that is as it was contradicts nothing, and one that is
+# not has been found above.
 _DEVICE_IS_KIT_IN_FILE = """
     select incoming.line, format('device %s is a kit in line %s', incoming.device_id, incoming_kit.line)
-    from incoming join incoming_kit on incoming_kit.kit_id = incoming.device_id"""
+    from incoming join incoming_kit on incoming_kit.kit_id = incoming.device_id
+    where incoming.device_key is null"""
 _DEVICE_IS_KIT = """
     select incoming.line, format('device %s is a kit in the inventory', incoming.device_id)
-    from incoming join kit on kit.kit_id = incoming.device_id"""
+    from incoming join kit on kit.kit_id = incoming.device_id
+    where incoming.device_key is null"""
 _KIT_IS_DEVICE = """
     select incoming_kit.line, format('kit %s is a device in the inventory', incoming_kit.kit_id)
-    from incoming_kit join device on device.device_id = incoming_kit.kit_id"""
+    from incoming_kit join device on device.device_id = incoming_kit.kit_id
+    where incoming_kit.kit_key is null"""
 _SERIAL_TWICE_IN_FILE = """
     select incoming.line, format('serial number %s is in line %s too, for another device',
         incoming.serial_number, repeated.line)
     from incoming join (
         select serial_number, min(line) as line from incoming
-        where serial_number is not null group by serial_number having count(*) > 1
+        where serial_number is not null and device_key is null group by serial_number having count(*) > 1
     ) repeated using (serial_number)
-    where incoming.line <> repeated.line"""
+    where incoming.line <> repeated.line and incoming.device_key is null"""
 _SERIAL_TAKEN = """
     select incoming.line, format('serial number %s is in the inventory for another device',
         incoming.serial_number)
     from incoming join device on device.serial_number = incoming.serial_number
-    where device.device_id <> incoming.device_id"""
+    where incoming.device_key is null"""
 _KIT_TOO_LARGE = """
     select incoming_kit.line, format('kit %s would have %s devices, more than 100',
         incoming_kit.kit_id, added.devices + known.devices)
