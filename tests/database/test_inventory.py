@@ -223,18 +223,18 @@ def test_a_kit_has_at_most_a_hundred_devices(runtime: Runtime) -> None:
     ]
 
 
-def test_physical_lines_are_counted(stocked: Runtime) -> None:
+def test_physical_lines_are_counted(runtime: Runtime) -> None:
     content = 'device_id,device_type\nemu1,"two\n lines"\n\nemu2,a\nemu2,b\n'
-    assert _conflicts(stocked, content) == [
+    assert _conflicts(runtime, content) == [
         (2, "device_type has control characters in it"),
         (6, "device emu2 is in line 5 too, with other data"),
     ]
 
 
-def test_at_most_a_hundred_lines_are_listed_and_all_are_counted(stocked: Runtime) -> None:
+def test_at_most_a_hundred_lines_are_listed_and_all_are_counted(runtime: Runtime) -> None:
     content = "device_id,prepaid_months\n" + "".join(f"emu{number},x\n" for number in range(1500))
     with pytest.raises(ImportConflicts) as refused:
-        _import(stocked, content + "emu1,1\nemu1,2\n")
+        _import(runtime, content + "emu1,1\nemu1,2\n")
     errors: Any = refused.value.extensions["errors"]
     assert [error["line"] for error in errors] == list(range(2, 102))
     assert refused.value.extensions["errors_total"] == 1501
