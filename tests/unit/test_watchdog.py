@@ -1,9 +1,9 @@
 """When the parent of a worker takes its Celery for dead although the process lives."""
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 
-from worker.tasks.heartbeat import PATIENCE, Heartbeat, Watchdog, read_heartbeat
+from worker.tasks.heartbeat import PATIENCE, Heartbeat, Listener, Watchdog
 
 BeatAt = Callable[[int], Heartbeat | None]
 SECONDS = int(10 * PATIENCE)
@@ -41,10 +41,14 @@ def test_nothing_is_concluded_while_the_broker_is_away() -> None:
     assert _complaint(lambda _: Heartbeat(7, 0, 0), waiting=None) is None
 
 
-def test_half_a_heartbeat_file_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "heartbeat"
-    assert read_heartbeat(path) is None
-    path.write_text("1 2")
-    assert read_heartbeat(path) is None
-    path.write_text("1 2 3")
-    assert read_heartbeat(path) == Heartbeat(1, 2, 3)
+def test_the_listener_hears_the_latest_whole_line_and_never_waits() -> None:
+    ours, theirs = os.pipe()
+    listener = Listener(ours)
+    assert listener.latest() is None
+    os.write(theirs, b"1 2 3\n4 5 6\n7 ")
+    assert listener.latest() == Heartbeat(4, 5, 6)
+    os.write(theirs, b"8 9\n")
+    assert listener.latest() == listener.latest() == Heartbeat(7, 8, 9)
+    os.close(theirs)
+    assert listener.latest() == Heartbeat(7, 8, 9)
+    listener.close()

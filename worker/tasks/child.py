@@ -1,20 +1,20 @@
 """Celery's main process as a child of `claimd worker`."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
 from worker.settings import Settings
 from worker.states import Queue
 from worker.tasks.environment import environment_of
-from worker.tasks.heartbeat import Heartbeat, read_heartbeat
+from worker.tasks.heartbeat import Heartbeat, Listener
 
 _HANDING_BACK = 5.0
 _POLL = 0.05
@@ -23,12 +23,11 @@ _POLL = 0.05
 class CeleryChild:
     """Starts Celery in a session of its own, and ends it with everything that belongs to it."""
 
-    def __init__(self, settings: Settings, queues: Sequence[Queue], concurrency: int, folder: Path) -> None:
+    def __init__(self, settings: Settings, queues: Sequence[Queue], concurrency: int) -> None:
         self._settings = settings
-        self._heartbeat = folder / "heartbeat"
-        words = [str(self._heartbeat), str(os.getpid()), str(concurrency), *queues]
-        # -P: a folder called `worker` in the working directory is not ours.
-        self._argv = [sys.executable, "-P", "-m", "worker.tasks.pool", *words]
+        name = f"{queues[0]}-{os.getpid()}@{platform.node()}"
+        self._words = [name, str(concurrency), *queues]
+        self._listener: Listener | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,14 +37,19 @@ class CeleryChild:
 
     def start(self) -> None:
         """Start Celery. Call it from the main thread."""
-        self._heartbeat.unlink(missing_ok=True)
+        ours, theirs = os.pipe()
+        self._listen(ours)
+        # -P: a folder called `worker` in the working directory is not ours.
+        argv = [sys.executable, "-P", "-m", "worker.tasks.pool", str(theirs), *self._words]
         self._process = subprocess.Popen(  # noqa: S603  # our own module
-            self._argv,
+            argv,
+            pass_fds=[theirs],
             env=environment_of(self._settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # its logging goes to standard error
             start_new_session=True,
         )
+        os.close(theirs)
 
     def exit_code(self) -> int | None:
         """How it ended; None while it runs."""
@@ -53,7 +57,7 @@ class CeleryChild:
 
     def heartbeat(self) -> Heartbeat | None:
         """Its latest sign of life."""
-        return read_heartbeat(self._heartbeat)
+        return self._listener.latest() if self._listener else None
 
     def stop(self, is_impatient: Callable[[], bool]) -> None:
         """Let running tasks finish for the grace of the settings, then have them hand their work back."""
@@ -62,6 +66,7 @@ class CeleryChild:
             grace = self._settings.shutdown_grace.total_seconds()
             if not _wait(lambda: self.exit_code() is not None or is_impatient(), grace) or is_impatient():
                 self.end()
+        self._listen(None)
 
     def end(self) -> None:
         """Have running tasks hand their work back, and kill what is left after five seconds.
@@ -76,6 +81,11 @@ class CeleryChild:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _listen(self, pipe: int | None) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None if pipe is None else Listener(pipe)
 
     def _children(self) -> list[psutil.Process]:
         try:

@@ -2,8 +2,8 @@
 
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from celery import bootsteps
 from celery.signals import task_received
@@ -11,6 +11,7 @@ from celery.worker import WorkController, state
 
 INTERVAL = 1.0
 PATIENCE = 30.0
+_PIECE = 65_536
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,28 @@ class Heartbeat:
     active: int
 
 
-def read_heartbeat(path: Path) -> Heartbeat | None:
-    """The latest sign of life; None before the first one."""
-    try:
-        number, taken, active = path.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return None
-    return Heartbeat(int(number), int(taken), int(active))
+class Listener:
+    """The parent's end of the pipe that heartbeats come through."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Takes `descriptor` over."""
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._unfinished = b""
+        self._latest: Heartbeat | None = None
+
+    def latest(self) -> Heartbeat | None:
+        """The latest sign of life; None before the first one."""
+        with suppress(BlockingIOError):
+            while piece := os.read(self._descriptor, _PIECE):
+                *lines, self._unfinished = (self._unfinished + piece).split(b"\n")
+                if lines:
+                    self._latest = Heartbeat(*map(int, lines[-1].split()))
+        return self._latest
+
+    def close(self) -> None:
+        """Let go of the pipe, which ends whoever still writes to it."""
+        os.close(self._descriptor)
 
 
 class Beating(bootsteps.StartStopStep):
@@ -36,11 +52,11 @@ class Beating(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Timer",)
 
-    def __init__(self, worker: WorkController, heartbeat_file: Path, parent_pid: int, **options: object) -> None:
-        """Celery hands over everything that its worker was made with."""
+    def __init__(self, worker: WorkController, heartbeat_pipe: int, **options: object) -> None:
+        """Celery hands over everything that its worker was made with: `heartbeat_pipe` is the other end."""
         super().__init__(worker, **options)
-        self._file = heartbeat_file
-        self._parent = parent_pid
+        os.set_blocking(heartbeat_pipe, False)
+        self._pipe = heartbeat_pipe
         self._number = self._taken = 0
 
     def start(self, parent: WorkController) -> None:
@@ -56,10 +72,12 @@ class Beating(bootsteps.StartStopStep):
 
     def _beat(self) -> None:
         self._number += 1
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{self._number} {self._taken} {len(state.active_requests)}", encoding="ascii")
-        new.replace(self._file)
-        if os.getppid() != self._parent:
+        line = f"{self._number} {self._taken} {len(state.active_requests)}\n"
+        try:
+            os.write(self._pipe, line.encode("ascii"))
+        except BlockingIOError:  # a parent that does not listen is busy, or stopped
+            pass
+        except BrokenPipeError:
             os.kill(os.getpid(), signal.SIGTERM)
 
 

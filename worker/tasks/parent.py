@@ -5,11 +5,9 @@ is little enough to be relied on.
 """
 
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -42,11 +40,10 @@ def run_worker(settings: Settings, queues: Sequence[Queue], concurrency: int) ->
     runtime = build_runtime(settings, CeleryDoorbell(settings))
     try:
         check_schema(runtime.engine)
-        with tempfile.TemporaryDirectory(prefix="claimd-worker-") as folder:
-            child = CeleryChild(settings, queues, concurrency, Path(folder))
-            with _stop_requests() as requests, Sweeper(runtime):
-                _Keeper(runtime, child, queues, concurrency).keep(requests)
-                child.stop(lambda: len(requests) >= _IMPATIENT)
+        child = CeleryChild(settings, queues, concurrency)
+        with _stop_requests() as requests, Sweeper(runtime):
+            _Keeper(runtime, child, queues, concurrency).keep(requests)
+            child.stop(lambda: len(requests) >= _IMPATIENT)
     finally:
         runtime.doorbell.close(timeout=1.0)
         runtime.close()

@@ -1,15 +1,13 @@
-"""Celery's main process: `python -m worker.tasks.pool HEARTBEAT PARENT CONCURRENCY QUEUE…`.
+"""Celery's main process: `python -m worker.tasks.pool PIPE NAME CONCURRENCY QUEUE…`.
 
 It opens no database connection, so that its children share none by the fork.
 """
 
-import platform
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from billiard.util import get_logger, set_pdeathsig  # type: ignore[attr-defined]  # missing in its stubs
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
@@ -24,8 +22,8 @@ from worker.tasks.heartbeat import Beating
 _IDLE_WARNINGS = (SecurityWarning, CPendingDeprecationWarning)
 
 
-def main(heartbeat: Path, parent: int, concurrency: int, queues: Sequence[Queue]) -> int:
-    """Work until SIGTERM or the end of `parent`; returns the exit code."""
+def main(heartbeat: int, name: str, concurrency: int, queues: Sequence[Queue]) -> int:
+    """Work until SIGTERM or the end of whoever reads from the pipe `heartbeat`; returns the exit code."""
     with suppress(OSError):  # only Linux has it; elsewhere the heartbeat notices
         set_pdeathsig(signal.SIGTERM)
     settings = load_settings()
@@ -36,21 +34,20 @@ def main(heartbeat: Path, parent: int, concurrency: int, queues: Sequence[Queue]
     app = build_app(settings)
     app.steps["worker"].add(Beating)
     worker = app.Worker(
-        hostname=f"{queues[0]}-{parent}@{platform.node()}",
+        hostname=name,
         queues=[queue.value for queue in queues],
         concurrency=concurrency,
         loglevel=settings.log_level.upper(),
         quiet=True,
         without_gossip=True,
         without_mingle=True,
-        heartbeat_file=heartbeat,
-        parent_pid=parent,
+        heartbeat_pipe=heartbeat,
     )
     worker.start()
     return int(worker.exitcode or 0)
 
 
 if __name__ == "__main__":
-    _, path, pid, processes, *names = sys.argv
+    _, pipe, node, processes, *names = sys.argv
     sys.argv[1:] = names  # Celery shows them in the process list
-    sys.exit(main(Path(path), int(pid), int(processes), [Queue(name) for name in names]))
+    sys.exit(main(int(pipe), node, int(processes), [Queue(name) for name in names]))
