@@ -1,5 +1,8 @@
 """What `claimd demo` shows of itself: one line for each step, then what became of the devices."""
 
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -8,7 +11,7 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +19,6 @@ from worker.cli.output import printable
 from worker.states import SUCCESSES, Outcome
 
 _WIDTH: Final = 100
-_BAR: Final = 28
 _MEANINGS: Final = {
     Outcome.CLAIMED: "now held by the project",
     Outcome.ALREADY_YOURS: "held by it before: to send a row twice does no harm",
@@ -69,13 +71,12 @@ class Screen:
     def progress(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """A bar of rows; to be told of each look at the batch."""
         self.begin("Waiting for a worker")
-        columns = (TextColumn("  … {task.description:<10}"), BarColumn(_BAR), MofNCompleteColumn(), TextColumn("rows"))
+        bar = BarColumn(_WIDTH - 48, complete_style="green", finished_style="green", pulse_style="dim")
+        columns = (TextColumn("    {task.description:<9}"), bar, TextColumn("{task.fields[rows]}"))
         hidden = not self._out.is_terminal or self._out.quiet
-        with Progress(*columns, console=self._out, disable=hidden, transient=True, refresh_per_second=20) as bar:
-            task = bar.add_task("received", total=None)
-            yield lambda batch: bar.update(
-                task, description=batch["state"], total=batch["rows_total"], completed=batch["rows_done"] or 0
-            )
+        with Progress(*columns, console=self._out, disable=hidden, refresh_per_second=20) as progress:
+            task = progress.add_task("", total=None, rows="")
+            yield lambda batch: progress.update(task, **_progress_of(batch))
 
     def show(self, batch: Mapping[str, Any], failed: Sequence[Mapping[str, str]], report: Path) -> None:
         """What became of the order."""
@@ -86,11 +87,17 @@ class Screen:
         self._out.print(Text.assemble("\n  Row by row: ", (printable(str(report)), "bold")), soft_wrap=True)
         self._out.print(
             f"  All in {time.monotonic() - self._first:.0f} s, and nothing is left running. "
-            "[bold]claimd up[/bold] starts it to stay."
+            f"[bold]{_program()} up[/bold] starts it to stay."
         )
 
     def _section(self, title: str) -> None:
         self._out.print(Text(f"\n  {printable(title)}\n", "bold"))
+
+
+def _progress_of(batch: Mapping[str, Any]) -> dict[str, Any]:
+    done, total = batch["rows_done"] or 0, batch["rows_total"]
+    rows = "" if total is None else f"{done:,} of {total:,} rows"
+    return {"description": batch["state"], "completed": done, "total": total, "rows": rows}
 
 
 def _totals(totals: Mapping[str, int]) -> Table:
@@ -113,6 +120,12 @@ def _failures(failed: Sequence[Mapping[str, str]]) -> Table:
         named = next(filter(None, (row[column] for column in _NAMING)), "")
         table.add_row(row["row"], Text(printable(named)), Text(outcome, _style(outcome)), Text(row["hint"]))
     return table
+
+
+def _program() -> str:
+    """How the user calls claimd: by its path where the shell does not find it by its name."""
+    called = sys.argv[0]
+    return "claimd" if shutil.which("claimd") or Path(called).name != "claimd" else shlex.quote(called)
 
 
 def _style(outcome: str) -> str:
