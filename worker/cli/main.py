@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from worker.cli import accounts, processes
 from worker.cli.batch import batch
+from worker.cli.bench import bench
 from worker.cli.checks import status, verify
 from worker.cli.claim import claim
 from worker.cli.demo import demo
@@ -31,7 +32,7 @@ app.command()(up)
 app.command()(demo)
 for process in (processes.api, processes.worker, processes.beat, processes.flower, processes.migrate):
     app.command()(process)
-for command in (status, verify, claim):
+for command in (status, verify, claim, bench):
     app.command()(command)
 for name, group in (
     ("batch", batch),

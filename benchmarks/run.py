@@ -1,0 +1,120 @@
+"""One run of the benchmark, from an empty data folder to figures."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.agreement import check_agreement
+from benchmarks.client import Client
+from benchmarks.database import start_level
+from benchmarks.figures import Figures, Pair, Size, Small
+from benchmarks.installation import Installation, running_claimd
+from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
+from benchmarks.noop import measure_noop
+from benchmarks.orm import run_by_row
+from benchmarks.product import run_product
+from benchmarks.reference import run_reference
+from benchmarks.small import measure_rate, measure_times
+from benchmarks.targets import judge
+from benchmarks.world import World, fill_inventory, make_world, write_claims
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. `pairs` says for each size how often."""
+
+    pairs: dict[int, int]
+    devices: int = 2_000_000
+    workers: int = 2
+    rows_by_orm: int = 10_000
+    noops: int = 3_000
+    kits: int = 2_000
+    trips: int = 200
+
+
+FULL = Plan({10_000: 5, 100_000: 3, 1_000_000: 3})
+QUICK = Plan({10_000: 3}, rows_by_orm=2_000, noops=1_000, kits=600, trips=100)
+
+
+def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
+    """Measure everything, on servers in `folder`; `say` is told what is being done."""
+    say(f"making an inventory of {plan.devices:,} devices …")
+    world = make_world(plan.devices, plan.kits + plan.trips)
+    with running_claimd(folder / "data", plan.workers) as installation:
+        with installation.runtime() as runtime:
+            fill_inventory(runtime, world)
+        return _Bench(plan, folder, say, world, installation).figures()
+
+
+@dataclass(frozen=True)
+class _Bench:
+    plan: Plan
+    folder: Path
+    say: Callable[[str], None]
+    world: World
+    installation: Installation
+
+    def figures(self) -> Figures:
+        self._warm_up()
+        sizes = [self._size(rows, pairs) for rows, pairs in sorted(self.plan.pairs.items())]
+        found = Figures(
+            devices=self.plan.devices,
+            workers=self.plan.workers,
+            machine=_machine(),
+            sizes=sizes,
+            rows_by_orm=self.plan.rows_by_orm,
+            seconds_by_orm=self._by_orm(),
+            small=self._small(),
+        )
+        return replace(found, targets=judge(found))
+
+    def _warm_up(self) -> None:
+        """What a program loads when it first does something is no part of any measurement."""
+        self.say("warming up …")
+        for _ in range(self.plan.workers + 1):
+            self._pair(min(self.plan.pairs))
+
+    def _size(self, rows: int, pairs: int) -> Size:
+        forget_peaks(self.installation)
+        found = [self._pair(rows) for _ in range(pairs)]
+        return Size(rows, found, peak_of_api(self.installation), peak_of_workers(self.installation))
+
+    def _pair(self, rows: int) -> Pair:
+        claims, theirs, ours = (self.folder / name for name in (f"{rows}.csv", "reference.csv", "product.csv"))
+        if not claims.exists():
+            write_claims(self.world, rows, claims)
+        self._start_level()
+        reference = run_reference(self.installation, claims, theirs)
+        self._start_level()
+        with Client(self.installation.up) as client:
+            taken = run_product(client, claims, ours)
+        check_agreement(theirs, ours)
+        pair = Pair(reference, taken.total, taken.parts)
+        self.say(f"{rows:>9,} rows: psql {reference:.2f} s, claimd {taken.total:.2f} s, ratio {pair.ratio:.2f}")
+        return pair
+
+    def _by_orm(self) -> float:
+        self.say(f"{self.plan.rows_by_orm:,} rows by the ORM …")
+        self._start_level()
+        with self.installation.runtime() as runtime:
+            return run_by_row(runtime.engine, self.folder / f"{min(self.plan.pairs)}.csv", self.plan.rows_by_orm)
+
+    def _small(self) -> Small:
+        plan, kits = self.plan, self.world.kits
+        self.say("tasks that do nothing …")
+        noop = measure_noop(self.installation.settings, self.folder, plan.noops, plan.trips, plan.workers)
+        self.say("small batches …")
+        self._start_level()
+        rate = measure_rate(self.installation, kits[: plan.kits])
+        with Client(self.installation.up) as client:
+            times = measure_times(client, kits[plan.kits :])
+        return Small(noop.rate, noop.round_trip, rate, times)
+
+    def _start_level(self) -> None:
+        start_level(self.installation.up["database_url"])
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"

@@ -1,0 +1,36 @@
+"""What is to be reached."""
+
+from collections.abc import Iterator
+
+from benchmarks.figures import Figures, Size, Target
+
+_RATIO = 1.0
+_API_GROWTH = 50e6
+_WORKER_PEAK = 250e6
+_SMALL_SHARE = 0.3
+_LARGE = 1_000_000
+
+
+def judge(figures: Figures) -> list[Target]:
+    """Every target that this run says something about."""
+    return list(_judged(figures))
+
+
+def _judged(figures: Figures) -> Iterator[Target]:
+    first, last = figures.sizes[0], figures.sizes[-1]
+    if last.rows >= _LARGE:
+        yield from _judged_at_large(first, last)
+    share = figures.small.ratio
+    what = f"small batches: at least {_SMALL_SHARE} of the tasks that do nothing"
+    yield Target(what, f"{share:.2f}", is_met=share >= _SMALL_SHARE)
+
+
+def _judged_at_large(first: Size, last: Size) -> Iterator[Target]:
+    yield Target(f"(b) ÷ (a) at {last.rows:,} rows: at most {_RATIO}", f"{last.ratio:.2f}", is_met=last.ratio <= _RATIO)
+    if first.api_peak:
+        growth = last.api_peak - first.api_peak
+        what = f"the API grows by less than {_API_GROWTH / 1e6:.0f} MB from {first.rows:,} to {last.rows:,}"
+        yield Target(what, f"{growth / 1e6:.0f} MB", is_met=growth < _API_GROWTH)
+        peak = max(first.worker_peak, last.worker_peak)
+        what = f"a worker stays under {_WORKER_PEAK / 1e6:.0f} MB"
+        yield Target(what, f"{peak / 1e6:.0f} MB", is_met=peak < _WORKER_PEAK)
