@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, text
 
@@ -90,23 +90,27 @@ POSITION_BITS: Final = 15
 _WINDOW = f"""
     with taken as materialized (
         select *, outcome in ({Outcome.ALREADY_CLAIMED.number}, {Outcome.DUPLICATE.number})
-                or device_key is not null and (not by_identifier or some_shown) as special
+                or device_key is not null and not by_identifier as special,
+            by_identifier and (select exists (select from device where shown_id is not null)) as maybe_shown
         from (
-            select *, device_key is not null and named_by = {NamedBy.DEVICE_ID:d} as by_identifier,
-                (select exists (select from device where shown_id is not null)) as some_shown
+            select *, device_key is not null and named_by = {NamedBy.DEVICE_ID:d} as by_identifier
             from ({{source}} order by row, position limit :count) as found
         ) as named
     ), looked_up as (
-        select duplicate_of_row, {_NAMED_KIT.format(row="taken.duplicate_of_row")} as kit_id, {_HOLDER} as holder,
-            case when by_identifier
-                then (select shown_id from device where key = device_key and shown_id is not null)
-                else (select coalesce(shown_id, device_id) from device where key = device_key) end as device_id
+        select duplicate_of_row, case when holder_key is not null then {_HOLDER} end as holder,
+            case when duplicate_of_row is not null
+                then {_NAMED_KIT.format(row="taken.duplicate_of_row")} end as kit_id,
+            case when not by_identifier
+                then (select coalesce(shown_id, device_id) from device where key = device_key) end as device_id
         from taken where special
     )
     select dense.*, sparse.* from (
         select array_agg(row) as rows, max((row::bigint << {POSITION_BITS}) + position) as last,
             array_agg(outcome + (reason << {REASON_SHIFT}) + by_identifier::int * {BY_IDENTIFIER}
-                + special::int * {SPECIAL}) as codes
+                + special::int * {SPECIAL}) as codes,
+            array_agg(coalesce((
+                select shown_id from device where key = device_key and shown_id is not null), ''))
+                filter (where maybe_shown) as shown
         from taken
     ) as dense, (
         select array_agg(device_id) as device_ids, array_agg(duplicate_of_row) as duplicates,
@@ -147,8 +151,7 @@ class Reader:
         }
 
 
-@dataclass(frozen=True)
-class Special:
+class Special(NamedTuple):
     """What is to be told of a result beyond its code."""
 
     device_id: str | None
@@ -159,16 +162,30 @@ class Special:
 
 @dataclass(frozen=True)
 class Window:
-    """Results in order: rows and codes of all; for codes with SPECIAL, particulars in the same order."""
+    """Results in order: rows and codes of all, and in the same order what some of them need beyond that.
+
+    `specials`: for codes with SPECIAL. `shown`: for codes with BY_IDENTIFIER, the device's identifier where the
+    import wrote it in another way, else an empty text; None if there is no such device at all.
+    """
 
     rows: list[int]
     codes: list[int]
     specials: list[Special]
+    shown: list[str] | None
     last: tuple[int, int]
 
     @cached_property
     def _places(self) -> list[int]:
         return [place for place, code in enumerate(self.codes) if code & SPECIAL]
+
+    @cached_property
+    def _shown(self) -> list[str]:
+        shown = iter(self.shown or ())
+        return [next(shown) if code & BY_IDENTIFIER else "" for code in self.codes]
+
+    def shown_between(self, start: int, stop: int) -> list[str] | None:
+        """How the devices of the results from `start` to before `stop` are shown; None: as they are compared."""
+        return None if self.shown is None else self._shown[start:stop]
 
     def specials_between(self, start: int, stop: int) -> Iterator[tuple[int, Special]]:
         """The particulars of the results from `start` to before `stop`, each with its place."""
@@ -227,4 +244,4 @@ def fetch_window(
         return None
     columns = (found.device_ids or (), found.duplicates or (), found.kit_ids or (), found.holders or ())
     last = (found.rows[-1], found.last % (1 << POSITION_BITS))
-    return Window(found.rows, found.codes, list(map(Special, *columns)), last)
+    return Window(found.rows, found.codes, list(map(Special, *columns)), found.shown, last)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worker.intake import Dialect, Group, references
+from worker.intake import Dialect, Group, escape_formula, references
 from worker.queries.results import BY_IDENTIFIER, OUTCOME_MASK, REASON_MASK, REASON_SHIFT, Special, Window
 from worker.reports.csv_cells import LINE_END, cell, identifier_cells, users_cells
 from worker.reports.source import Piece, picked
@@ -36,11 +36,14 @@ class Table:
         """The device of each result, and what stands before and behind it."""
         codes = window.codes[piece.start : piece.stop]
         devices, told = self._own_devices(piece.group, rows, codes), self._wording(codes)
+        if shown := window.shown_between(piece.start, piece.stop):
+            devices = [shown_id or device for shown_id, device in zip(identifier_cells(shown), devices, strict=True)]
         for place, special in window.specials_between(piece.start, piece.stop):
             at = place - piece.start
-            told[at] = self._word(codes[at], special)
             if special.device_id is not None:
-                devices[at] = cell(special.device_id, self._delimiter)
+                devices[at] = escape_formula(special.device_id)
+            if special.duplicate_of_row is not None or special.holder is not None:
+                told[at] = self._word(codes[at], special)
         return devices, told
 
     def _starts(self, group: Group) -> Sequence[int | str]:
