@@ -24,7 +24,8 @@ def connect_broker(settings: Settings, timeout: float) -> redis.Redis:
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=None, decode_responses=True
         )
     except ValueError as error:
-        raise EnvironmentProblem(f"CLAIMD_BROKER_URL cannot be used: {error}.") from error
+        # The library's message can quote a piece of the password.
+        raise EnvironmentProblem("CLAIMD_BROKER_URL is not a URL that can be used.") from error
 
 
 def check_broker(settings: Settings) -> None:

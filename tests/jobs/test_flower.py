@@ -55,7 +55,7 @@ def test_the_tasks_of_a_batch_are_shown_with_its_id(
         completes(batch_id)
         wait_until(lambda: batch_id in _rows(settings))
     assert "claims.resolve" in _rows(settings)
-    assert 'class="' in _get(settings, "/tasks")[1]
+    assert ">Batch<" in _get(settings, "/tasks")[1]
     assert "flower_events_total" in _get(settings, "/metrics")[1]
     assert "device-" not in _get(settings, "/api/tasks")[1]
 

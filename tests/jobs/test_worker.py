@@ -107,7 +107,7 @@ def test_the_password_of_the_broker_is_in_no_log_and_no_argument(settings: Setti
     [
         ({"broker_url": "redis://127.0.0.1:1/0"}, "The broker at 127.0.0.1:1 cannot be used"),
         ({"broker_url": "amqp://localhost"}, "must be a Redis URL"),
-        ({"broker_url": "redis://localhost:nothing"}, "CLAIMD_BROKER_URL cannot be used"),
+        ({"broker_url": "redis://:pass/word@localhost:6379"}, "CLAIMD_BROKER_URL is not a URL"),
         ({"database_url": "postgresql://127.0.0.1:1/x"}, "PostgreSQL at 127.0.0.1:1 cannot be used"),
     ],
 )
