@@ -1,6 +1,7 @@
 """The cells of a report as CSV text: quoted where needed, and nothing that a spreadsheet would run."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from worker.intake import Dialect, Group, escape_formula, masked_records
 LINE_END: Final = "\r\n"
 # What quotes a cell, has an apostrophe put before it, or may lead to a claim code in a URL.
 _LOOKED_AT: Final = ('"', "\r", "'", "=", "%3")
+_is_plain = re.compile(r"[A-Za-z0-9][^\"\r\n,;\t|]*").fullmatch
 
 
 class _Lines(list[str]):
@@ -31,7 +33,7 @@ def csv_lines(rows: Iterable[Iterable[str]], delimiter: str) -> list[str]:
 
 def cell(text: str, delimiter: str) -> str:
     """One cell as CSV text; an empty one is empty."""
-    return csv_lines([[text]], delimiter)[0] if text else ""
+    return text if not text or _is_plain(text) else csv_lines([[text]], delimiter)[0]
 
 
 def users_cells(dialect: Dialect, group: Group) -> list[str]:

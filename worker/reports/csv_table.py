@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from worker.intake import Dialect, Group, escape_formula, references
 from worker.queries.results import BY_IDENTIFIER, OUTCOME_MASK, REASON_MASK, REASON_SHIFT, Special, Window
 from worker.reports.csv_cells import LINE_END, cell, identifier_cells, users_cells
-from worker.reports.source import Piece, picked
+from worker.reports.source import Piece, indexes_of, picked
 from worker.reports.wording import Particulars, detail, hint
 from worker.states import Outcome, Reason
 
@@ -20,11 +20,11 @@ class Table:
 
     def lines(self, window: Window, piece: Piece) -> str:
         """The lines of those results of `window` that are in `piece`."""
-        group, mark = piece.group, self._delimiter
-        rows = window.rows[piece.start : piece.stop]
-        typed = picked(users_cells(self._dialect, group), group, rows)
-        starts = picked(self._starts(group), group, rows)
-        results = zip(typed, rows, starts, *self._outcomes(window, piece, rows), strict=True)
+        rows, mark = window.rows[piece.start : piece.stop], self._delimiter
+        indexes = indexes_of(piece.group, rows)
+        typed = picked(users_cells(self._dialect, piece.group), indexes)
+        starts = picked(self._starts(piece.group), indexes)
+        results = zip(typed, rows, starts, *self._outcomes(window, piece, indexes), strict=True)
         return "".join(
             [
                 f"{cells}{mark}{row}{mark}{line}{before}{device}{behind}"
@@ -32,10 +32,12 @@ class Table:
             ]
         )
 
-    def _outcomes(self, window: Window, piece: Piece, rows: list[int]) -> tuple[list[str], list[tuple[str, str]]]:
+    def _outcomes(
+        self, window: Window, piece: Piece, indexes: Sequence[int]
+    ) -> tuple[list[str], list[tuple[str, str]]]:
         """The device of each result, and what stands before and behind it."""
         codes = window.codes[piece.start : piece.stop]
-        devices, told = self._own_devices(piece.group, rows, codes), self._wording(codes)
+        devices, told = self._own_devices(piece.group, indexes, codes), self._wording(codes)
         if shown := window.shown_between(piece.start, piece.stop):
             devices = [shown_id or device for shown_id, device in zip(identifier_cells(shown), devices, strict=True)]
         for place, special in window.specials_between(piece.start, piece.stop):
@@ -50,12 +52,12 @@ class Table:
         """The line where each record starts; JSON has none."""
         return group.lines if self._dialect.source == "csv" else [""] * len(group.records)
 
-    def _own_devices(self, group: Group, rows: list[int], codes: list[int]) -> list[str]:
+    def _own_devices(self, group: Group, indexes: Sequence[int], codes: list[int]) -> list[str]:
         """The device of each row that named it by its identifier; of others an empty cell."""
         named_so = {code & BY_IDENTIFIER for code in set(codes)}
         if named_so == {0}:
             return [""] * len(codes)
-        named = picked(identifier_cells(references(self._dialect, group).identifiers), group, rows)
+        named = picked(identifier_cells(references(self._dialect, group).identifiers), indexes)
         if 0 not in named_so:
             return list(named)
         return [name if code & BY_IDENTIFIER else "" for name, code in zip(named, codes, strict=True)]

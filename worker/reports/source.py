@@ -99,8 +99,12 @@ def line_of(group: Group, row: int) -> int | None:
     return group.lines[row - group.first_row] or None
 
 
-def picked(values: Sequence[T], group: Group, rows: list[int]) -> Sequence[T]:
-    """Of one value for each record of the group, those of `rows`."""
-    if len(rows) == len(values) and rows[0] == group.first_row and rows[-1] == last_row(group):
-        return values
-    return [values[row - group.first_row] for row in rows]
+def indexes_of(group: Group, rows: list[int]) -> Sequence[int]:
+    """Where `rows` are in the group; a range if they are all of it, one by one."""
+    everything = range(group.first_row, last_row(group) + 1)
+    return range(len(rows)) if rows == list(everything) else [row - group.first_row for row in rows]
+
+
+def picked(values: Sequence[T], indexes: Sequence[int]) -> Sequence[T]:
+    """Of one value for each record of a group, those at `indexes`."""
+    return values if isinstance(indexes, range) else [values[index] for index in indexes]

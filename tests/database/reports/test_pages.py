@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.claims import Sender, add_devices, claim, new_sender, send
+from tests.claims import Sender, add_devices, carry_out, claim, new_sender, send
 from tests.database.reports.reading import all_items, items, show_in_capitals, told, viewer_of
+from worker.batches import confirm
 from worker.errors import Invalid, NotFound, ResultsNotReady
 from worker.reports import results_page
 from worker.runtime import Runtime
-from worker.states import Outcome
+from worker.states import Mode, Outcome
 
 
 def test_a_result_has_what_was_typed_beside_what_became_of_it(runtime: Runtime, sender: Sender) -> None:
@@ -104,10 +105,28 @@ def test_the_holding_project_is_named_only_to_those_who_see_it(runtime: Runtime,
     assert told(runtime, stranger, batch, "detail") == [("Held by someone else.",)]
 
 
-def test_a_changed_preview_is_told(runtime: Runtime, sender: Sender) -> None:
-    add_devices(runtime, ["a1"])
+def test_a_result_that_differs_from_its_preview_tells_both(runtime: Runtime, sender: Sender) -> None:
+    add_devices(runtime, ["a1", "a2"])
     batch = claim(runtime, sender, b"a1\na2\n", preview=True)
-    assert told(runtime, sender, batch, "outcome", "preview_outcome") == [("claimable", None), ("not_found", None)]
+    assert told(runtime, sender, batch, "outcome", "preview_outcome") == [("claimable", None)] * 2
+    claim(runtime, new_sender(runtime, "South"), b"a1\n")
+    confirm(runtime, sender.principal, batch["id"], require_unchanged=False)
+    carry_out(runtime, batch["id"])
+    assert told(runtime, sender, batch, "outcome", "preview_outcome") == [
+        ("already_claimed", "claimable"),
+        ("claimed", None),
+    ]
+
+
+def test_rows_that_were_not_reached_are_told(runtime: Runtime, sender: Sender) -> None:
+    add_devices(runtime, ["a1"])
+    batch = claim(runtime, sender, b"device_id\na1\nnope\n", mode=Mode.ATOMIC)
+    assert batch["state"] == "rejected"
+    assert told(runtime, sender, batch, "outcome", "device_id", "hint")[0] == (
+        "not_processed",
+        "a1",
+        "Send this row again.",
+    )
 
 
 def test_ids_are_shown_as_they_were_imported(runtime: Runtime, sender: Sender) -> None:
