@@ -82,6 +82,4 @@ def _knows(revision: str) -> bool:
 def _advice(found: str) -> str:
     if _knows(found):
         return f"The database's schema is {found}, older than {expected_revision()}: run `claimd migrate`."
-    return (
-        f"The database's schema is {found}, which this claimd does not know: install the claimd that made it."
-    )
+    return f"The database's schema is {found}, which this claimd does not know: install the claimd that made it."

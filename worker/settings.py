@@ -66,9 +66,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least level logged."
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
     database_pool_size: Annotated[int, Field(ge=1)] = Field(
         default=10, description="Database connections of one API process at most."
@@ -95,9 +93,7 @@ class Settings(BaseSettings):
     chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=50_000, description="Devices that one apply step claims in one transaction."
     )
-    preview_lifetime: timedelta = Field(
-        default=timedelta(days=7), description="A preview lapses after this time."
-    )
+    preview_lifetime: timedelta = Field(default=timedelta(days=7), description="A preview lapses after this time.")
     idempotency_lifetime: timedelta = Field(
         default=timedelta(hours=24), description="An `Idempotency-Key` is remembered for this time."
     )
@@ -198,7 +194,5 @@ def load_settings(**overrides: object) -> Settings:
 
 def _required(value: SecretStr | None, name: str) -> str:
     if value is None:
-        raise EnvironmentProblem(
-            f"{name} is not set, and no `claimd up` was found running in the data folder."
-        )
+        raise EnvironmentProblem(f"{name} is not set, and no `claimd up` was found running in the data folder.")
     return value.get_secret_value()

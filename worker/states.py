@@ -42,9 +42,7 @@ _S = BatchState
 TRANSITIONS: Final = MappingProxyType(
     {
         _S.RECEIVED: frozenset({_S.RESOLVING}),
-        _S.RESOLVING: frozenset(
-            {_S.APPLYING, _S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED}
-        ),
+        _S.RESOLVING: frozenset({_S.APPLYING, _S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED}),
         _S.APPLYING: frozenset({_S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.FAILED}),
         _S.PREVIEWED: frozenset({_S.RESOLVING, _S.CANCELLED}),
         _S.COMPLETED: frozenset({_S.REVERTING}),
@@ -96,9 +94,7 @@ PENDING: Final = 0  # resolved, and not yet decided by an apply step
 # A row with any other outcome is one that its sender has to look at.
 SUCCESSES: Final = frozenset({Outcome.CLAIMED, Outcome.CLAIMABLE, Outcome.ALREADY_YOURS, Outcome.DUPLICATE})
 # One of these rejects an atomic batch.
-BAD: Final = frozenset(
-    {Outcome.NOT_FOUND, Outcome.INVALID_IDENTIFIER, Outcome.ALREADY_CLAIMED, Outcome.NOT_CLAIMABLE}
-)
+BAD: Final = frozenset({Outcome.NOT_FOUND, Outcome.INVALID_IDENTIFIER, Outcome.ALREADY_CLAIMED, Outcome.NOT_CLAIMABLE})
 
 
 class Reason(StrEnum):

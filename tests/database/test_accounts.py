@@ -30,9 +30,7 @@ def _organization(runtime: Runtime) -> str:
 def test_a_token_names_its_bearer(runtime: Runtime) -> None:
     organization = _organization(runtime)
     project = create_project(runtime, organization, "Warehouse")
-    created = create_token(
-        runtime, organization, "scanner", [Role.VIEWER, Role.PROJECT_ADMIN], [project["id"]]
-    )
+    created = create_token(runtime, organization, "scanner", [Role.VIEWER, Role.PROJECT_ADMIN], [project["id"]])
     bearer = authenticate(runtime, created.secret)
     assert bearer is not None
     assert (bearer.token_id, bearer.name, bearer.organization_id) == (
@@ -81,9 +79,7 @@ def test_a_token_is_found_by_an_index(runtime: Runtime) -> None:
         create_token(runtime, organization, str(number), [Role.VIEWER])
     with runtime.transaction() as connection:
         connection.execute(text("set local enable_seqscan = off"))
-        plan = "\n".join(
-            connection.execute(text("explain select * from token where secret_hash = '\\x00'")).scalars()
-        )
+        plan = "\n".join(connection.execute(text("explain select * from token where secret_hash = '\\x00'")).scalars())
     assert "token_secret_hash_key" in plan
 
 

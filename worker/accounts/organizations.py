@@ -21,9 +21,7 @@ def create_organization(runtime: Runtime, name: str, organization_id: str | None
         return _public(add_organization(connection, name, organization_id))
 
 
-def create_project(
-    runtime: Runtime, organization_id: str, name: str, project_id: str | None = None
-) -> dict[str, Any]:
+def create_project(runtime: Runtime, organization_id: str, name: str, project_id: str | None = None) -> dict[str, Any]:
     """A new project of an organization.
 
     Raises:

@@ -58,7 +58,7 @@ def authenticate(runtime: Runtime, token: str) -> Principal | None:
     return Principal(**{**found, **sets})
 
 
-def create_token(  # noqa: PLR0913, PLR0917  # all that a token is
+def create_token(
     runtime: Runtime,
     organization_id: str,
     name: str,
@@ -118,9 +118,7 @@ def _add(connection: Connection, organization: int, grant: _Grant) -> CreatedTok
     secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     values = {"public_id": new_id("tok"), "name": grant.name, "hash": hash_token(secret)}
     roles = [role.value for role in grant.roles]
-    row = accounts.insert_token(
-        connection, organization, {**values, "roles": roles}, grant.expires_in, projects
-    )
+    row = accounts.insert_token(connection, organization, {**values, "roles": roles}, grant.expires_in, projects)
     return CreatedToken(
         token_id=row["id"],
         secret=secret,

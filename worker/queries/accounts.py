@@ -34,9 +34,7 @@ _GRANT_PROJECTS = text(
     "insert into token_project (token_key, project_key) select :token, unnest(cast(:projects as bigint[]))"
 )
 _ORGANIZATION_KEY = text("select key from organization where public_id = :public_id")
-_PROJECT_KEYS = text(
-    "select key from project where organization_key = :organization and public_id = any(:public_ids)"
-)
+_PROJECT_KEYS = text("select key from project where organization_key = :organization and public_id = any(:public_ids)")
 _ORGANIZATIONS = text("select public_id as id, name, created_at from organization order by key")
 _PROJECTS = text(
     "select project.public_id as id, organization.public_id as organization_id, project.name, "
@@ -55,9 +53,7 @@ _REVOKE = text(
     "update token set revoked_at = coalesce(revoked_at, clock_timestamp()) where public_id = :public_id "
     "returning public_id as id, name, revoked_at"
 )
-_REVOKE_NAMED = text(
-    "update token set revoked_at = clock_timestamp() where name = :name and revoked_at is null"
-)
+_REVOKE_NAMED = text("update token set revoked_at = clock_timestamp() where name = :name and revoked_at is null")
 _LOCK = text("select pg_advisory_xact_lock(:lock)")
 _FAVOURITE_ORGANIZATION = text(
     "select key, public_id as id from organization order by (name = :name) desc, key limit 1"

@@ -6,9 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Row, text
 
 _BEGIN = text("insert into upload (expires_at) values (clock_timestamp() + :lease) returning key")
-_ADD_BLOCK = text(
-    "insert into upload_block (upload_key, number, start, data) values (:upload, :number, :start, :data)"
-)
+_ADD_BLOCK = text("insert into upload_block (upload_key, number, start, data) values (:upload, :number, :start, :data)")
 _EXTEND = text(
     "update upload set expires_at = clock_timestamp() + :lease where key = :upload and expires_at is not null"
 )
@@ -27,9 +25,7 @@ _BLOCKS = text(
     "select number, start, data from upload_block where upload_key = :upload and number >= :first "
     "order by number limit :count"
 )
-_BLOCK_AT = text(
-    "select coalesce(max(number), 0) from upload_block where upload_key = :upload and start <= :offset"
-)
+_BLOCK_AT = text("select coalesce(max(number), 0) from upload_block where upload_key = :upload and start <= :offset")
 
 
 def begin_upload(connection: Connection, lease: timedelta) -> int:
@@ -67,8 +63,6 @@ def find_block(connection: Connection, upload: int, offset: int) -> int:
     return int(connection.execute(_BLOCK_AT, {"upload": upload, "offset": offset}).scalar_one())
 
 
-def fetch_blocks(
-    connection: Connection, upload: int, first: int, count: int
-) -> Sequence[Row[int, int, bytes]]:
+def fetch_blocks(connection: Connection, upload: int, first: int, count: int) -> Sequence[Row[int, int, bytes]]:
     """Up to `count` sealed blocks from number `first` on, as (number, start, data)."""
     return connection.execute(_BLOCKS, {"upload": upload, "first": first, "count": count}).all()

@@ -31,7 +31,7 @@ def zipped(*names: str) -> bytes:
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a picture (PNG)"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "a picture (JPEG)"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 100, "an old Excel workbook (.xls)"),
-        (gzip.compress(b"device_id\nAB-1\n"), "a gzip archive"),
+        (gzip.compress(b"device_id\nAB-1\n", mtime=0), "a gzip archive"),
         (b"SQLite format 3\x00\x10\x00\x01\x01", "a file of another kind"),
         (b"\x7fELF\x02\x01\x01" + b"\x00" * 20, "a file of another kind"),
         (b"\r\n<!DOCTYPE html>\n<html>", "a web page (HTML)"),
