@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from worker.schema import migrate
 from worker.settings import Settings
 from worker.states import Queue, WorkKind
 from worker.tasks.app import build_app
+from worker.tasks.environment import environment_of
 
 Completes = Callable[[str], None]
 Release = Callable[[], None]
@@ -36,6 +38,14 @@ WATCHFUL = [
     "-c",
     "import worker.tasks.heartbeat as h; h.PATIENCE = 5; from worker.cli.main import main; main()",
 ]
+
+# As on systems whose kernel does not tell a child of its parent's end.
+DEAF_TO_ITS_PARENTS_DEATH = """
+import sys, worker.tasks.pool as pool
+from worker.states import Queue
+pool.set_pdeathsig = lambda number: None
+sys.exit(pool.main(int(sys.argv[1]), "orphan@test", 1, [Queue.INTERACTIVE]))
+"""
 
 
 def test_a_killed_child_costs_an_attempt_and_nothing_else(
@@ -221,3 +231,14 @@ def test_workers_survive_the_end_of_the_database(settings: Settings, tmp_path: P
                 wait_until(lambda: get_batch(runtime, sender.principal, batch_id)["state"] == "completed")
                 assert program.celery.pid == celery
                 assert program.log.read_text(encoding="utf-8").count("sweep failed") == 1
+
+
+def test_celery_ends_when_nobody_listens_to_its_heartbeat(settings: Settings, tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    with (tmp_path / "celery.log").open("wb") as log:
+        argv = [sys.executable, "-P", "-c", DEAF_TO_ITS_PARENTS_DEATH, str(theirs)]
+        celery = subprocess.Popen(argv, env=environment_of(settings), pass_fds=[theirs], stderr=log)
+    os.close(theirs)
+    wait_until(lambda: b"ready." in (tmp_path / "celery.log").read_bytes())
+    os.close(ours)
+    assert celery.wait(20) == 0
