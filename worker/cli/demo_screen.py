@@ -85,10 +85,9 @@ class Screen:
         self._section("The first rows that failed, and what to do about them")
         self._out.print(Padding(_failures(failed), (0, 2)))
         self._out.print(Text.assemble("\n  Row by row: ", (printable(str(report)), "bold")), soft_wrap=True)
-        self._out.print(
-            f"  All in {time.monotonic() - self._first:.0f} s, and nothing is left running. "
-            f"[bold]{_program()} up[/bold] starts it to stay."
-        )
+        seconds = f"{time.monotonic() - self._first:.0f} s"
+        last = f"  All in {seconds}, and nothing is left running. "
+        self._out.print(Text.assemble(last, (f"{_program()} up", "bold"), " starts it to stay."), soft_wrap=True)
 
     def _section(self, title: str) -> None:
         self._out.print(Text(f"\n  {printable(title)}\n", "bold"))
