@@ -16,6 +16,7 @@ from api_stub.app import create_app
 from api_stub.protocol import BoundedHttp
 from worker.errors import EnvironmentProblem
 from worker.logs import configure_logging
+from worker.memory import collect_rarely
 from worker.runtime import build_runtime
 from worker.schema import check_schema
 from worker.settings import Settings
@@ -69,6 +70,7 @@ def serve(settings: Settings) -> None:
     try:
         check_schema(runtime.engine)
         with _listen(settings) as listener:
+            collect_rarely()
             log.info("listening", address="{}:{}".format(*listener.getsockname()))
             Server(create_app(runtime), settings.shutdown_grace).run([listener])
     finally:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from worker.batches.entries import ENTRY, Entries
-from worker.batches.windows import Keys, Window, batched, window
+from worker.batches.windows import Keys, Window, read_ahead, read_windows
 from worker.inputs import read_input
-from worker.intake import Dialect, Group, InputRejected, Limits, RefKind, Source, detect, read_groups, references
+from worker.intake import Dialect, InputRejected, Limits, RefKind, Source, detect, read_groups
 from worker.queries import lookups
 from worker.queries.batches import Batch
 from worker.runtime import Runtime
@@ -41,20 +41,21 @@ def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Res
     lookups.use_one_snapshot(connection)
     limits = Limits(rows=runtime.settings.max_rows)
     source: Source = "json" if batch.source == "json" else "csv"
-    open_blocks = _reader(runtime, connection, batch)
+    is_small = batch.input_bytes <= SMALL_INPUT
+    open_blocks = _opener(runtime, batch, connection if is_small else None)
     dialect = detect(open_blocks, source, limits)
     resolver = _Resolver(runtime, connection, batch.project_key, dialect)
-    for groups in batched(read_groups(open_blocks(), dialect, limits)):
-        resolver.add(groups)
+    windows = read_windows(dialect, read_groups(open_blocks(), dialect, limits))
+    for some in windows if is_small else read_ahead(windows):
+        resolver.add(some)
     return resolver.finish()
 
 
-def _reader(runtime: Runtime, connection: Connection, batch: Batch) -> Callable[[], Iterator[bytes]]:
-    """Opens the input as often as needed; a small one is fetched only once."""
-    read = partial(read_input, runtime, batch.upload_key, connection=connection)
-    if batch.input_bytes > SMALL_INPUT:
-        return read
-    blocks = list(read())
+def _opener(runtime: Runtime, batch: Batch, connection: Connection | None) -> Callable[[], Iterator[bytes]]:
+    """Opens the input as often as needed; with a connection of its caller it is fetched once and kept."""
+    if connection is None:
+        return partial(read_input, runtime, batch.upload_key)
+    blocks = list(read_input(runtime, batch.upload_key, connection=connection))
     return lambda: iter(blocks)
 
 
@@ -72,10 +73,10 @@ class _Resolver:
         self._kit_rows: list[npt.NDArray[np.int64]] = []
         self._checkpoints: list[tuple[int, int, int]] = []
 
-    def add(self, groups: list[Group]) -> None:
-        self._checkpoints += [(g.start.row, g.start.offset, g.start.line) for g in groups]
-        self._rows = groups[-1].first_row + len(groups[-1].records) - 1
-        entries = self._look_up(window(groups, [references(self._dialect, group) for group in groups]))
+    def add(self, some: Window) -> None:
+        self._checkpoints += [(place.row, place.offset, place.line) for place in some.places]
+        self._rows = int(some.rows[-1])
+        entries = self._look_up(some)
         self._entries.append(entries)
         self._results += len(entries)
         self._refuse_too_many()

@@ -1,15 +1,16 @@
 """Some groups of the input, side by side, so that all they name is looked up at once."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import compress, repeat
+from itertools import compress, islice, repeat
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from worker.batches.entries import ENTRY, Entries
-from worker.intake import Group, References, RefKind
+from worker.intake import Checkpoint, Dialect, Group, References, RefKind, references
 from worker.states import NamedBy, Outcome
 
 # Enough to walk an index once from left to right, few enough for the memory.
@@ -20,8 +21,9 @@ Keys: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Window:
-    """The references of some groups, one after the other; all but the codes and reasons by index."""
+    """The references of some groups, one after the other; codes and reasons by index."""
 
+    places: list[Checkpoint]  # where its groups begin
     rows: npt.NDArray[np.int32]
     kinds: npt.NDArray[np.uint8]
     identifiers: list[str]
@@ -59,27 +61,30 @@ class Window:
         return np.fromiter(map(found.get, identifiers, repeat(0)), dtype=np.int64, count=len(identifiers))
 
 
-def window(groups: list[Group], found: list[References]) -> Window:
-    """The groups and what their records name, joined."""
+def read_windows(dialect: Dialect, groups: Iterator[Group]) -> Iterator[Window]:
+    """The groups, GROUPS_AT_ONCE in a window, with what their records name."""
+    while some := list(islice(groups, GROUPS_AT_ONCE)):
+        yield _join(some, [references(dialect, group) for group in some])
+
+
+def read_ahead(windows: Iterator[Window]) -> Iterator[Window]:
+    """The windows; while the caller waits for the database with one, the next is read."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(next, windows, None)
+        while (some := coming.result()) is not None:
+            coming = thread.submit(next, windows, None)
+            yield some
+
+
+def _join(groups: list[Group], found: list[References]) -> Window:
     rows = [np.arange(g.first_row, g.first_row + len(g.records), dtype=np.int32) for g in groups]
     starts = np.cumsum([0, *map(len, rows[:-1])]).tolist()
     parts = list(zip(starts, found, strict=True))
     return Window(
+        places=[group.start for group in groups],
         rows=np.concatenate(rows),
         kinds=np.frombuffer(b"".join(refs.kinds for refs in found), dtype=np.uint8),
         identifiers=[name for refs in found for name in refs.identifiers],
         codes={start + at: code for start, refs in parts for at, code in refs.codes.items()},
         reasons={start + at: reason.number for start, refs in parts for at, reason in refs.reasons.items()},
     )
-
-
-def batched(groups: Iterator[Group]) -> Iterator[list[Group]]:
-    """Lists of GROUPS_AT_ONCE groups; the last may be shorter."""
-    some: list[Group] = []
-    for group in groups:
-        some.append(group)
-        if len(some) == GROUPS_AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some

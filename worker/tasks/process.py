@@ -9,6 +9,7 @@ from celery import Task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from worker.memory import collect_rarely
 from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings, load_settings
 from worker.tasks.doorbell import CeleryDoorbell
@@ -30,6 +31,7 @@ def hold_runtime(settings: Settings) -> None:
 @worker_process_init.connect
 def _open(**_: object) -> None:
     hold_runtime(load_settings())
+    collect_rarely()
 
 
 @worker_process_shutdown.connect
