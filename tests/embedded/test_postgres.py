@@ -202,7 +202,7 @@ def test_an_ordinary_user_runs_servers_as_himself(folder: Path) -> None:
     os.chown(data, 65534, 65534)
     # Where coverage is measured, he could not write it down.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    argv = [sys.executable, "-c", AS_NOBODY, data]
+    argv = [sys.executable, "-c", AS_NOBODY, str(data)]
     answer = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     assert answer.stderr == ""
     assert json.loads(answer.stdout) == [65534, 65534]
