@@ -58,10 +58,11 @@ class Size:
 
 @dataclass(frozen=True)
 class Small:
-    """Tasks that do nothing beside batches of one kit; rates by the second."""
+    """Tasks that do nothing, also watched by Flower, beside batches of one kit; rates by the second."""
 
     noop_rate: float
     noop_trip: Spread
+    watched_rate: float
     batch_rate: float
     batch_time: Spread
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from worker.embedded.ending import at_leisure, end_together
 from worker.embedded.process import Command, spawn
 from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings, load_settings
@@ -21,7 +22,7 @@ from worker.settings import Settings, load_settings
 ROOT = Path(__file__).parents[1]
 
 _START_SECONDS = 120.0
-_STOP_SECONDS = 60.0
+_STOP_STEPS = ((signal.SIGTERM, 60.0),)
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def running_claimd(folder: Path, workers: int) -> Iterator[Installation]:
             raise RuntimeError(log.read_text(encoding="utf-8"))
         yield Installation(folder, json.loads(up.read_text(encoding="utf-8")))
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(_STOP_SECONDS)
+        end_together([(process, _STOP_STEPS)], at_leisure)
 
 
 def clean_environment() -> dict[str, str]:

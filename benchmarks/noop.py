@@ -1,6 +1,7 @@
 """(d), first half: what Celery itself costs, by tasks that do nothing, with the options of claimd's own application."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -11,22 +12,24 @@ from typing import Any
 
 import redis
 from celery import Celery
+from kombu import Queue
 from pydantic import SecretStr
 
 from benchmarks.figures import Spread, spread
 from benchmarks.installation import ROOT, clean_environment
+from worker.embedded.ending import at_leisure, end_together
 from worker.embedded.process import Command, spawn
 from worker.settings import Settings, load_settings
-from worker.states import Queue
 from worker.tasks.app import build_app
 from worker.tasks.environment import environment_of
 
 TASK = "benchmarks.noop"
-# Beside that of claimd on the same server, so that neither sees the other's messages.
-_DATABASE = "/1"
+_QUEUE = "benchmarks"
+# Another one on the broker than claimd's: there its Flower does not see what happens.
+_UNWATCHED = "/1"
 _DONE = "benchmarks.done"
 _SECONDS = 120
-_STOP_SECONDS = 30.0
+_STOP_STEPS = ((signal.SIGTERM, 5.0),)
 
 
 @dataclass(frozen=True)
@@ -37,19 +40,28 @@ class Celerys:
     round_trip: Spread
 
 
-def measure_noop(settings: Settings, folder: Path, tasks: int, trips: int, workers: int) -> Celerys:
-    """Many tasks at once, then one at a time."""
-    settings = _beside(settings)
+@dataclass(frozen=True)
+class Work:
+    """How many tasks are sent at once, how many one at a time, and how many processes there are for them."""
+
+    tasks: int
+    trips: int
+    workers: int
+
+
+def measure_noop(settings: Settings, folder: Path, work: Work, *, watched: bool) -> Celerys:
+    """Many tasks at once, then one at a time; `watched`: by claimd's own Flower, as its batches are."""
+    settings = settings if watched else _unwatched(settings)
     with (
-        redis.Redis.from_url(settings.require_broker_url()) as broker,
-        _running_worker(settings, folder, workers),
-        build_app(settings) as app,
+        redis.Redis.from_url(settings.require_broker_url(), socket_timeout=2 * _SECONDS) as broker,
+        _running_worker(settings, folder, work.workers),
+        _build_app(settings) as app,
         app.producer_or_acquire() as producer,
     ):
         probe = _Probe(app, broker, producer)
         probe.trip()
-        rate = probe.rate(tasks)
-        return Celerys(rate, spread([probe.trip() for _ in range(trips)]))
+        rate = probe.rate(work.tasks)
+        return Celerys(rate, spread([probe.trip() for _ in range(work.trips)]))
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ class _Probe:
         return time.perf_counter() - started
 
     def _send(self, *, says_so: bool) -> None:
-        self.app.send_task(TASK, args=(says_so,), queue=Queue.INTERACTIVE.value, producer=self.producer)
+        self.app.send_task(TASK, args=(says_so,), queue=_QUEUE, producer=self.producer)
 
     def _wait(self) -> None:
         if self.broker.blpop([_DONE], timeout=_SECONDS) is None:
@@ -87,8 +99,7 @@ class _Probe:
 def run_noop_worker(concurrency: int) -> None:
     """Celery as `claimd worker` runs it, with one task, which does nothing."""
     settings = load_settings()
-    app = build_app(settings)
-    app.conf.include = ()
+    app = _build_app(settings)
     broker = redis.Redis.from_url(settings.require_broker_url())
 
     @app.task(name=TASK)
@@ -98,7 +109,7 @@ def run_noop_worker(concurrency: int) -> None:
 
     worker = app.Worker(
         hostname=f"noop-{os.getpid()}@localhost",
-        queues=[Queue.INTERACTIVE.value],
+        queues=[_QUEUE],
         concurrency=concurrency,
         loglevel="WARNING",
         quiet=True,
@@ -116,13 +127,18 @@ def _running_worker(settings: Settings, folder: Path, concurrency: int) -> Itera
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(_STOP_SECONDS)
+        end_together([(process, _STOP_STEPS)], at_leisure)
 
 
-def _beside(settings: Settings) -> Settings:
+def _build_app(settings: Settings) -> Celery:
+    app = build_app(settings)
+    app.conf.update(include=(), task_queues=[Queue(_QUEUE)])
+    return app
+
+
+def _unwatched(settings: Settings) -> Settings:
     server = settings.require_broker_url().rpartition("/")[0]
-    return settings.model_copy(update={"broker_url": SecretStr(server + _DATABASE)})
+    return settings.model_copy(update={"broker_url": SecretStr(server + _UNWATCHED)})
 
 
 if __name__ == "__main__":

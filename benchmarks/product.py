@@ -57,7 +57,7 @@ def wait_for_end(client: Client, batch: dict[str, Any], started: float) -> dict[
         elapsed = time.perf_counter() - started
         if elapsed > _SECONDS:
             raise RuntimeError(f"batch {batch['id']} takes too long: {batch['state']}")
-        time.sleep(min(0.1, max(0.003, elapsed / 50)))
+        time.sleep(min(0.25, max(0.003, elapsed / 50)))
         batch = client.get(batch["links"]["self"])
     if batch["state"] != "completed":
         raise RuntimeError(f"batch {batch['id']} is {batch['state']}: {batch['problem']}")

@@ -12,7 +12,7 @@ from benchmarks.database import start_level
 from benchmarks.figures import Figures, Pair, Size, Small
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
-from benchmarks.noop import measure_noop
+from benchmarks.noop import Work, measure_noop
 from benchmarks.orm import run_by_row
 from benchmarks.product import run_product
 from benchmarks.reference import run_reference
@@ -104,13 +104,15 @@ class _Bench:
     def _small(self) -> Small:
         plan, kits = self.plan, self.world.kits
         self.say("tasks that do nothing …")
-        noop = measure_noop(self.installation.settings, self.folder, plan.noops, plan.trips, plan.workers)
+        settings, work = self.installation.settings, Work(plan.noops, plan.trips, plan.workers)
+        noop = measure_noop(settings, self.folder, work, watched=False)
+        watched = measure_noop(settings, self.folder, work, watched=True)
         self.say("small batches …")
         self._start_level()
         rate = measure_rate(self.installation, kits[: plan.kits])
         with Client(self.installation.up) as client:
             times = measure_times(client, kits[plan.kits :])
-        return Small(noop.rate, noop.round_trip, rate, times)
+        return Small(noop.rate, noop.round_trip, watched.rate, rate, times)
 
     def _start_level(self) -> None:
         start_level(self.installation.up["database_url"])

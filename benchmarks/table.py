@@ -46,6 +46,7 @@ def _small_lines(figures: Figures) -> Iterator[tuple[str, str]]:
     small = figures.small
     yield "(d) Celery tasks that do nothing", f"{small.noop_rate:.0f} /s"
     yield "      one alone, sent to done: p50, p99", _milliseconds(small.noop_trip)
+    yield "    the same, watched by Flower as batches are", f"{small.watched_rate:.0f} /s"
     yield f"    batches of a kit of 25, {CLIENTS} clients", f"{small.batch_rate:.0f} /s"
     yield "      one alone, POST to done: p50, p99", _milliseconds(small.batch_time)
 

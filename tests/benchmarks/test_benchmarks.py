@@ -14,7 +14,7 @@ from benchmarks.database import start_level
 from benchmarks.figures import Figures, Pair, Size, Small, Spread
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
-from benchmarks.noop import measure_noop
+from benchmarks.noop import Work, measure_noop
 from benchmarks.orm import run_by_row
 from benchmarks.product import run_product
 from benchmarks.reference import run_reference
@@ -98,9 +98,10 @@ def test_small_batches_and_tasks_that_do_nothing_are_counted(
     assert measure_rate(installation, world.kits[:8]) > 0
     with Client(installation.up) as client:
         assert measure_times(client, world.kits[8:]).p99 > 0
-    celery = measure_noop(installation.settings, tmp_path, tasks=20, trips=5, workers=2)
-    assert celery.rate > 0
-    assert celery.round_trip.p50 <= celery.round_trip.p99
+    for watched in (False, True):
+        celery = measure_noop(installation.settings, tmp_path, Work(tasks=20, trips=5, workers=2), watched=watched)
+        assert celery.rate > 0
+        assert celery.round_trip.p50 <= celery.round_trip.p99
 
 
 def test_peaks_of_memory_are_those_since_they_were_forgotten(installation: Installation) -> None:
@@ -137,7 +138,7 @@ def test_the_command_hands_its_options_on(monkeypatch: pytest.MonkeyPatch, capsy
 def figures(product: float) -> Figures:
     """Figures of a run in which claimd took so many times as long as the reference."""
     sizes = [Size(rows, [Pair(10.0, 10.0 * product, PARTS)], 100_000_000, 200_000_000) for rows in (10_000, 1_000_000)]
-    small = Small(400.0, Spread(0.01, 0.02), 200.0, Spread(0.02, 0.03))
+    small = Small(400.0, Spread(0.01, 0.02), 300.0, 200.0, Spread(0.02, 0.03))
     found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small)
     return Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, judge(found))
 
