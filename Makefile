@@ -11,9 +11,10 @@ setup: .venv/.ready ## make the environment in .venv
 
 .venv/.ready: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "claimd needs Python 3.11 or later: make PYTHON=python3.11 setup"; exit 2; }
-	$(PYTHON) -m venv .venv
-	$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Making the environment in .venv: a minute or two, once."
+	@$(PYTHON) -m venv .venv
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch .venv/.ready
 
 demo: setup ## see the whole thing work on a demo file
