@@ -57,11 +57,11 @@ class Run:
         return dict(json.loads(self.out))
 
 
-def start(folder: Path, *options: str) -> Run:
+def start(folder: Path, *options: str, **settings: str) -> Run:
     """Start it in `folder`, with temporary files in a folder there."""
     (folder / "tmp").mkdir(parents=True)
     argv = [sys.executable, "-m", "worker.cli.main", "demo", "--workers", "1", *options]
-    environment = {**os.environ, "TMPDIR": str(folder / "tmp")}
+    environment = {**os.environ, "TMPDIR": str(folder / "tmp"), **settings}
     pipe = subprocess.PIPE
     return Run(subprocess.Popen(argv, cwd=folder, env=environment, text=True, stdout=pipe, stderr=pipe), folder)
 
@@ -180,3 +180,11 @@ def test_a_start_that_fails_is_one_sentence(folder: Path) -> None:
     assert run.process.returncode == 2
     assert "cannot be used" in run.err
     assert len(run.err.splitlines()) == 1
+
+
+def test_where_something_is_wrong_the_logs_that_it_names_are_kept(folder: Path) -> None:
+    run = start(folder / "without broker", CLAIMD_BROKER_URL="redis://127.0.0.1:9/0").wait()
+    assert run.process.returncode == 2
+    log = Path(run.err.rpartition("(see ")[2].rstrip(")\n"))
+    assert "Connection refused" in log.read_text()
+    assert alive_in(run.folder) == []

@@ -1,6 +1,7 @@
 """`claimd demo`: everything on this machine, one order from its CSV file to its report, and nothing left behind."""
 
 import io
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from worker.cli.failures import ExitCode
 from worker.cli.output import show_json
 from worker.cli.up import DataDir, Port, Workers, note
 from worker.embedded.instance import Addresses, Instance
+from worker.errors import EnvironmentProblem
 from worker.settings import Settings, load_settings
 
 # So that an order of a few thousand devices is worked on in as many steps as one of a million.
@@ -34,7 +36,7 @@ def demo(
 ) -> int:
     """See the whole thing work: claim a demo order, show what became of each device, stop everything.
 
-    Without --data-dir it uses a folder of its own, which it removes at the end.
+    Without --data-dir it uses a folder of its own, which it removes at the end unless something is wrong.
     """
     forgive_characters()
     screen = Screen(quiet=as_json)
@@ -62,8 +64,21 @@ def _settings(data_dir: Path | None, port: int | None) -> Iterator[Settings]:
     if "data_dir" in settings.model_fields_set or settings.database_url is not None:
         yield settings
         return
-    with tempfile.TemporaryDirectory(prefix="claimd-demo-", ignore_cleanup_errors=True) as folder:
-        yield settings.model_copy(update={"data_dir": Path(folder)})
+    with _folder_of_its_own() as folder:
+        yield settings.model_copy(update={"data_dir": folder})
+
+
+@contextmanager
+def _folder_of_its_own() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="claimd-demo-"))
+    try:
+        yield folder
+    except EnvironmentProblem:
+        raise  # its message names the logs in there
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(settings: Settings, workers: int | None, screen: Screen, report: Path) -> Told | None:
