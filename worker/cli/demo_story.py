@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -69,7 +70,7 @@ class Story:
             self._verify(runtime)
             return told
 
-    def _connected(self, token: str) -> Any:  # noqa: ANN401  # a context manager with an Api
+    def _connected(self, token: str) -> AbstractContextManager[Api]:
         return connected(self._data_dir, self._at.api_url, token)
 
     def _import(self, api: Api, lot: Lot) -> None:
