@@ -1,10 +1,14 @@
 """Connections to PostgreSQL: made after any fork, checked before first use."""
 
 import re
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 
 from worker.errors import EnvironmentProblem
 
@@ -24,11 +28,10 @@ def build_engine(database_url: str, pool_size: int) -> Engine:
         raise EnvironmentProblem("CLAIMD_DATABASE_URL is not a URL; expected `postgresql://…`.") from error
     if url.get_backend_name() not in {"postgresql", "postgres"}:
         raise EnvironmentProblem("CLAIMD_DATABASE_URL must be a PostgreSQL URL, `postgresql://…`.")
-    return create_engine(
+    engine = create_engine(
         url.set(drivername=DRIVER),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,  # what customers sent stands in no log
         # A dead peer is noticed although it never said goodbye.
         connect_args={
@@ -39,6 +42,20 @@ def build_engine(database_url: str, pool_size: int) -> Engine:
             "application_name": "claimd",
         },
     )
+    event.listen(engine, "checkout", _refuse_closed)
+    return engine
+
+
+@contextmanager
+def one_snapshot(connection: Connection) -> Iterator[None]:
+    """A read-only transaction whose statements all see the same moment."""
+    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    try:
+        with connection.begin():
+            yield
+    finally:
+        if not connection.invalidated:
+            connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)
 
 
 def check_server(engine: Engine) -> None:
@@ -61,6 +78,14 @@ def first_sentence(error: OperationalError) -> str:
     """The driver's message without its chain of attempts and without anything that looks like a password."""
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
     return re.sub(r"password=\S+", "password=…", lines[0]) if lines else type(error.orig).__name__
+
+
+def _refuse_closed(dbapi_connection: psycopg.Connection, _record: object, _proxy: object) -> None:
+    """A server that is gone has closed the socket, which shows without a round trip: something can be read."""
+    readable = select.poll()
+    readable.register(dbapi_connection.fileno(), select.POLLIN)
+    if readable.poll(0):
+        raise DisconnectionError
 
 
 def bound_session(connection: Connection, limit: timedelta) -> None:

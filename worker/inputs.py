@@ -23,7 +23,7 @@ def read_input(
         cryptography.exceptions.InvalidTag: the secret key is not the one that sealed it.
     """
     ask: Callable[[], AbstractContextManager[Connection]] = (
-        runtime.transaction if connection is None else lambda: nullcontext(connection)
+        runtime.reading if connection is None else lambda: nullcontext(connection)
     )
     number, count = 0, BLOCKS_AT_ONCE
     if offset:

@@ -27,6 +27,12 @@ class Runtime:
         with self.engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for a single look: each statement is a transaction of its own."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def close(self) -> None:
         """Close the database connections."""
         self.engine.dispose()

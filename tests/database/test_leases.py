@@ -170,6 +170,22 @@ def test_a_fault_of_its_own_counts_and_is_raised(
     assert [(item["attempts"], item["lease_expires_at"]) for item in work_items(runtime)] == [(1, None)]
 
 
+def test_three_faults_of_its_own_fail_the_batch(
+    runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = send(runtime, sender, b"a1\n")
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            work.run_resolve(runtime, batch_id)
+    work.run_resolve(runtime, batch_id)
+    assert get_batch(runtime, sender.principal, batch_id)["state"] == "failed"
+
+
 def test_an_orderly_shutdown_hands_the_work_back_uncounted(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:

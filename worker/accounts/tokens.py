@@ -47,7 +47,7 @@ class _Grant:
 
 def authenticate(runtime: Runtime, token: str) -> Principal | None:
     """The bearer of `token`; None if it is unknown, revoked or expired."""
-    with runtime.transaction() as connection:
+    with runtime.reading() as connection:
         found = accounts.find_bearer(connection, hash_token(token))
     if found is None:
         return None

@@ -108,34 +108,34 @@ def _undone(verdicts: Verdicts) -> Verdicts:
 
 def _claim(connection: Connection, batch: Batch, pending: Pending) -> Verdicts:
     keys = np.ascontiguousarray(pending["device_key"])
-    barred = np.isin(keys, claims.find_without_subscription(connection, keys), assume_unique=True)
-    won = claims.insert_claims(connection, batch.project_key, batch.key, keys[~barred])
+    won = claims.insert_claims(connection, batch.project_key, batch.key, keys)
     claimed = np.isin(keys, won, assume_unique=True)
     verdicts = _verdicts_of_others(connection, batch, keys, ~claimed)
     verdicts["outcome"][claimed] = Outcome.CLAIMED.number
-    free = verdicts["outcome"] == 0
-    verdicts["outcome"][free & barred] = Outcome.NOT_CLAIMABLE.number
-    if (free & ~barred).any():
+    if (verdicts["outcome"] == 0).any():
         raise ReleasedMeanwhileError
     return verdicts
 
 
 def _look(connection: Connection, batch: Batch, pending: Pending) -> Verdicts:
     keys = np.ascontiguousarray(pending["device_key"])
-    barred = np.isin(keys, claims.find_without_subscription(connection, keys), assume_unique=True)
     verdicts = _verdicts_of_others(connection, batch, keys, np.ones(len(keys), dtype=bool))
-    free = verdicts["outcome"] == 0
-    verdicts["outcome"][free & barred] = Outcome.NOT_CLAIMABLE.number
-    verdicts["outcome"][free & ~barred] = Outcome.CLAIMABLE.number
+    verdicts["outcome"][verdicts["outcome"] == 0] = Outcome.CLAIMABLE.number
     return verdicts
 
 
 def _verdicts_of_others(connection: Connection, batch: Batch, keys: claims.Keys, asked: Any) -> Verdicts:  # noqa: ANN401
-    """Who holds the asked devices, read by a statement of its own after the insert: it sees the winners."""
+    """What becomes of devices that were not claimed; 0 for those that could be.
+
+    Who holds them is read by a statement of its own after the insert, so it sees the winners.
+    """
     verdicts = np.zeros(len(keys), dtype=VERDICT)
     held, holders = claims.find_holders(connection, keys[asked])
     at = np.searchsorted(keys, held)
     mine = holders == batch.project_key
     verdicts["outcome"][at] = np.where(mine, Outcome.ALREADY_YOURS.number, Outcome.ALREADY_CLAIMED.number)
     verdicts["holder"][at] = np.where(mine, 0, holders)
+    free = asked & (verdicts["outcome"] == 0)
+    barred = np.isin(keys, claims.find_without_subscription(connection, keys[free]))
+    verdicts["outcome"][barred] = Outcome.NOT_CLAIMABLE.number
     return verdicts

@@ -33,12 +33,11 @@ class Resolution:
 
 
 def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Resolution:
-    """Read the whole input and look up all that it names.
+    """Read the whole input and look up all that it names, in the caller's transaction of one snapshot.
 
     Raises:
         InputRejected: the input as a whole cannot be used.
     """
-    lookups.use_one_snapshot(connection)
     limits = Limits(rows=runtime.settings.max_rows)
     source: Source = "json" if batch.source == "json" else "csv"
     is_small = batch.input_bytes <= SMALL_INPUT

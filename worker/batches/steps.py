@@ -22,6 +22,7 @@ from worker.batches.entries import (
 )
 from worker.batches.judgement import Judgement, Rules, judge_as_one, judge_chunk
 from worker.batches.resolution import Resolution, resolve_input
+from worker.database import one_snapshot
 from worker.errors import LostLease
 from worker.intake import InputRejected
 from worker.queries import batches, outcomes, packed, work
@@ -47,7 +48,7 @@ def resolve(runtime: Runtime, connection: Connection, item: WorkItem) -> list[Ri
         LostLease: the lease was lost meanwhile; nothing happened.
     """
     try:
-        with connection.begin():
+        with one_snapshot(connection):
             found = resolve_input(runtime, connection, item.batch)
     except InputRejected as rejected:
         _reject(runtime, connection, item, rejected)

@@ -91,7 +91,7 @@ def get_batch(runtime: Runtime, principal: Principal, batch_id: str) -> dict[str
     Raises:
         NotFound: there is none that the principal may see.
     """
-    with runtime.transaction() as connection:
+    with runtime.reading() as connection:
         return _document(connection, principal, batch_id)
 
 

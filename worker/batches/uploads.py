@@ -60,10 +60,11 @@ class Upload:
         Raises:
             UploadLapsed: it was given up meanwhile.
         """
+        begun = self.key is not None
         if self.key is None:
-            self.key = uploads.begin_upload(connection, self._runtime.settings.upload_lease)
+            self.key = uploads.insert_owned_upload(connection)
         self._add_block(connection, self.key, self._take(len(self._pending)))
-        if not uploads.own_upload(connection, self.key):
+        if begun and not uploads.own_upload(connection, self.key):
             raise UploadLapsed("Nothing was received for too long; send the file again.")
         return self.key
 

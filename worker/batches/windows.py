@@ -1,9 +1,9 @@
 """Some groups of the input, side by side, so that all they name is looked up at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import compress, islice, repeat
+from itertools import compress, islice
 from typing import TypeAlias
 
 import numpy as np
@@ -14,9 +14,26 @@ from worker.intake import Checkpoint, Dialect, Group, References, RefKind, refer
 from worker.states import NamedBy, Outcome
 
 # Enough to walk an index once from left to right, few enough for the memory.
-GROUPS_AT_ONCE = 50
+GROUPS_AT_ONCE = 100
 
 Keys: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What remains of one group."""
+
+    place: Checkpoint
+    count: int
+    refs: References
+
+    @classmethod
+    def of(cls, dialect: Dialect, group: Group) -> "_Part":
+        return cls(group.start, len(group.records), references(dialect, group))
+
+    @property
+    def rows(self) -> npt.NDArray[np.int32]:
+        return np.arange(self.place.row, self.place.row + self.count, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -30,14 +47,13 @@ class Window:
     codes: dict[int, str]
     reasons: dict[int, int]
 
-    def look_up(self, wanted: npt.NDArray[np.bool_], find: Callable[[set[str]], dict[str, int]]) -> Keys:
+    def look_up(self, wanted: npt.NDArray[np.bool_], find: Callable[[Sequence[str]], Keys]) -> Keys:
         """The key that `find` knows for each wanted identifier; 0 for all others."""
-        if not wanted.any():
-            return np.zeros(len(self.rows), dtype=np.int64)
-        if wanted.all():
-            return self._keys(self.identifiers, find)
         keys = np.zeros(len(self.rows), dtype=np.int64)
-        keys[wanted] = self._keys(list(compress(self.identifiers, wanted.tolist())), find)
+        if wanted.all():
+            keys[:] = find(self.identifiers)
+        elif wanted.any():
+            keys[wanted] = find(list(compress(self.identifiers, wanted.tolist())))
         return keys
 
     def single_entries(self, device_keys: Keys, is_kit: npt.NDArray[np.bool_]) -> Entries:
@@ -55,16 +71,11 @@ class Window:
         entries["named_by"][self.kinds == RefKind.KIT] = NamedBy.KIT_ID
         return entries[~is_kit] if is_kit.any() else entries
 
-    @staticmethod
-    def _keys(identifiers: list[str], find: Callable[[set[str]], dict[str, int]]) -> Keys:
-        found = find(set(identifiers))
-        return np.fromiter(map(found.get, identifiers, repeat(0)), dtype=np.int64, count=len(identifiers))
-
 
 def read_windows(dialect: Dialect, groups: Iterator[Group]) -> Iterator[Window]:
-    """The groups, GROUPS_AT_ONCE in a window, with what their records name."""
-    while some := list(islice(groups, GROUPS_AT_ONCE)):
-        yield _join(some, [references(dialect, group) for group in some])
+    """The groups, GROUPS_AT_ONCE in a window, with what their records name; the records themselves are let go."""
+    while parts := [_Part.of(dialect, group) for group in islice(groups, GROUPS_AT_ONCE)]:
+        yield _join(parts)
 
 
 def read_ahead(windows: Iterator[Window]) -> Iterator[Window]:
@@ -76,15 +87,14 @@ def read_ahead(windows: Iterator[Window]) -> Iterator[Window]:
             yield some
 
 
-def _join(groups: list[Group], found: list[References]) -> Window:
-    rows = [np.arange(g.first_row, g.first_row + len(g.records), dtype=np.int32) for g in groups]
-    starts = np.cumsum([0, *map(len, rows[:-1])]).tolist()
-    parts = list(zip(starts, found, strict=True))
+def _join(parts: list[_Part]) -> Window:
+    starts = np.cumsum([0, *(part.count for part in parts[:-1])]).tolist()
+    found = [(start, part.refs) for start, part in zip(starts, parts, strict=True)]
     return Window(
-        places=[group.start for group in groups],
-        rows=np.concatenate(rows),
-        kinds=np.frombuffer(b"".join(refs.kinds for refs in found), dtype=np.uint8),
-        identifiers=[name for refs in found for name in refs.identifiers],
-        codes={start + at: code for start, refs in parts for at, code in refs.codes.items()},
-        reasons={start + at: reason.number for start, refs in parts for at, reason in refs.reasons.items()},
+        places=[part.place for part in parts],
+        rows=np.concatenate([part.rows for part in parts]),
+        kinds=np.frombuffer(b"".join(part.refs.kinds for part in parts), dtype=np.uint8),
+        identifiers=[name for part in parts for name in part.refs.identifiers],
+        codes={start + at: code for start, refs in found for at, code in refs.codes.items()},
+        reasons={start + at: reason.number for start, refs in found for at, reason in refs.reasons.items()},
     )

@@ -16,7 +16,7 @@ from worker.batches.steps import POISONED, Ring
 from worker.database import bound_session
 from worker.errors import LostLease
 from worker.queries import batches, work
-from worker.queries.work import Candidate, WorkItem
+from worker.queries.work import Orphan, WorkItem
 from worker.runtime import Runtime
 from worker.states import WorkKind
 
@@ -31,7 +31,6 @@ PAUSE_BETWEEN_TRIES = 0.05
 PAUSE_AFTER_FAULT = timedelta(seconds=1)
 HAND_BACK_FOR = 30.0
 SHARE_OF_LEASE = 0.9  # after which the database ends a transaction
-ROWS_PER_STEP = 10_000  # leases grow in steps, so that those of small batches are all alike
 
 
 def run_resolve(runtime: Runtime, batch_id: str) -> None:
@@ -59,17 +58,30 @@ def _run(runtime: Runtime, kind: WorkKind, batch_id: str, step: Step) -> None:
 
 def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind) -> WorkItem | None:
     """The lease is committed before the work starts, on the connection that does the work."""
+    settings = runtime.settings
+    terms = work.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
     with connection.begin():
-        candidate = work.find_free(connection, batch_id, kind)
-        if candidate is None:
-            return None
-        if candidate.backend_pid is not None and candidate.backend_start is not None:
-            work.end_backend(connection, candidate.backend_pid, candidate.backend_start)
-        if candidate.attempts >= runtime.settings.max_attempts:
-            _give_up(connection, candidate)
-            return None
-        lease = _lease_for(runtime, candidate)
-        return work.take(connection, candidate.key, lease, _backend_of(connection))
+        backend = _backend_of(connection)
+        item = work.take_fresh(connection, batch_id, kind, settings.max_attempts, terms, backend)
+    if item is not None:
+        return item
+    with connection.begin():
+        return _take_orphan(runtime, connection, batch_id, kind, terms)
+
+
+def _take_orphan(
+    runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, terms: work.Terms
+) -> WorkItem | None:
+    """Whoever held it is ended first: a worker that only slept could still hold what its successor wants."""
+    orphan = work.find_orphan(connection, batch_id, kind)
+    if orphan is None:
+        return None
+    if orphan.backend_pid is not None and orphan.backend_start is not None:
+        work.end_backend(connection, orphan.backend_pid, orphan.backend_start)
+    if orphan.attempts >= runtime.settings.max_attempts:
+        _give_up(connection, orphan)
+        return None
+    return work.take_over(connection, orphan.key, terms, _backend_of(connection))
 
 
 def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring]:
@@ -117,12 +129,12 @@ def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool) -> None:
             return
 
 
-def _give_up(connection: Connection, candidate: Candidate) -> None:
+def _give_up(connection: Connection, orphan: Orphan) -> None:
     """Isolate what ended its worker again and again; the other steps of the batch go on."""
-    log.error("step given up", batch_id=candidate.batch_id, step=candidate.kind.value, attempts=candidate.attempts)
-    work.poison_item(connection, candidate.key)
-    if candidate.kind is not WorkKind.APPLY:
-        batches.fail_batch(connection, candidate.batch_key, POISONED)
+    log.error("step given up", batch_id=orphan.batch_id, step=orphan.kind.value, attempts=orphan.attempts)
+    work.poison_item(connection, orphan.key)
+    if orphan.kind is not WorkKind.APPLY:
+        batches.fail_batch(connection, orphan.batch_key, POISONED)
 
 
 def _bound(connection: Connection, limit: timedelta) -> None:
@@ -131,12 +143,6 @@ def _bound(connection: Connection, limit: timedelta) -> None:
         with connection.begin():
             bound_session(connection, limit)
         connection.info["bound"] = limit
-
-
-def _lease_for(runtime: Runtime, candidate: Candidate) -> timedelta:
-    settings = runtime.settings
-    rows = candidate.rows or min(candidate.input_bytes // 8, settings.max_rows)
-    return settings.lease + settings.lease_per_million_rows * (-(-rows // ROWS_PER_STEP) * ROWS_PER_STEP / 1_000_000)
 
 
 def _backend_of(connection: Connection) -> tuple[int, datetime]:

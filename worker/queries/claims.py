@@ -14,20 +14,27 @@ Keys = npt.NDArray[np.int64]
 _NOW = text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 _INSERT = text("""
     insert into claim (device_key, project_key, batch_key, claimed_at)
-    select device_key, :project, :batch, clock_timestamp() from unnest(cast(:keys as bigint[])) as device_key
-    order by device_key on conflict do nothing
+    select d.key, :project, :batch, clock_timestamp() from device d
+    where d.key = any((select :keys)::bigint[]) and d.prepaid_months > 0
+    order by d.key on conflict do nothing
     returning device_key""")
-_HOLDERS = text("select device_key, project_key from claim where device_key = any(:keys)")
-_BARRED = text("select key from device where key = any(:keys) and prepaid_months = 0")
+# As a subquery, so that the planner does not look at every element.
+_HOLDERS = text("select device_key, project_key from claim where device_key = any((select :keys)::bigint[])")
+_BARRED = text("select key from device where key = any((select :keys)::bigint[]) and prepaid_months = 0")
 # PostgreSQL counts microseconds from 2000-01-01.
 _POSTGRES_EPOCH = 946_684_800_000_000
 COPY_PAYS_FROM = 1_000
 
 
 def insert_claims(connection: Connection, project: int, batch: int, keys: Keys) -> Keys:
-    """Claim those of the devices (ascending keys) that nobody holds; returns the keys that were claimed."""
-    if len(keys) >= COPY_PAYS_FROM and _copy_claims(connection, project, batch, keys):
-        return keys
+    """Claim those of the devices (ascending keys) that nobody holds and that carry a prepaid subscription.
+
+    Returns the keys that were claimed.
+    """
+    if len(keys) >= COPY_PAYS_FROM:
+        claimable = np.setdiff1d(keys, find_without_subscription(connection, keys), assume_unique=True)
+        if _copy_claims(connection, project, batch, claimable):
+            return claimable
     values = {"project": project, "batch": batch, "keys": keys}
     return _keys(connection.execute(_INSERT, values).scalars().all())
 

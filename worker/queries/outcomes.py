@@ -15,6 +15,13 @@ _FORGET_READING = (
     text("delete from checkpoint where batch_key = :batch"),
     text("delete from kit_row where batch_key = :batch"),
 )
+_STORE_CHECKPOINTS = text("""
+    insert into checkpoint (batch_key, row, byte_offset, line)
+    select :batch, * from unnest(cast(:rows as bigint[]), cast(:offsets as bigint[]), cast(:lines as bigint[]))""")
+_STORE_KIT_ROWS = text("""
+    insert into kit_row (batch_key, row, kit_key)
+    select :batch, row, nullif(kit, 0)
+    from unnest(cast(:rows as bigint[]), cast(:kits as bigint[])) as named(row, kit)""")
 _PREVIOUS = sql.SQL("""
     select row, position, coalesce(preview_outcome, outcome) as outcome
     from result where batch_key = {batch} order by row, position""")
@@ -56,13 +63,11 @@ def store_reading(
     `checkpoints`: shape (n, 3), row, byte offset, line. `kit_rows`: shape (n, 2), row, kit key or 0.
     """
     if len(checkpoints):
-        row, offset, line = checkpoints.T
-        columns = [Column("row", 4, row), Column("byte_offset", 8, offset), Column("line", 4, line)]
-        copy_rows(connection, "checkpoint", [([Column("batch_key", 8, batch), *columns], len(checkpoints))])
+        rows, offsets, lines = checkpoints.T
+        connection.execute(_STORE_CHECKPOINTS, {"batch": batch, "rows": rows, "offsets": offsets, "lines": lines})
     if len(kit_rows):
-        row, kit = kit_rows.T
-        columns = [Column("row", 4, row), Column("kit_key", 8, kit, kit == 0)]
-        copy_rows(connection, "kit_row", [([Column("batch_key", 8, batch), *columns], len(kit_rows))])
+        rows, kits = kit_rows.T
+        connection.execute(_STORE_KIT_ROWS, {"batch": batch, "rows": rows, "kits": kits})
 
 
 def _columns(

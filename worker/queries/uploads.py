@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Row, text
 
 _BEGIN = text("insert into upload (expires_at) values (clock_timestamp() + :lease) returning key")
+_INSERT_OWNED = text("insert into upload (expires_at) values (null) returning key")
 _ADD_BLOCK = text("insert into upload_block (upload_key, number, start, data) values (:upload, :number, :start, :data)")
 _EXTEND = text(
     "update upload set expires_at = clock_timestamp() + :lease where key = :upload and expires_at is not null"
@@ -31,6 +32,11 @@ _BLOCK_AT = text("select coalesce(max(number), 0) from upload_block where upload
 def begin_upload(connection: Connection, lease: timedelta) -> int:
     """The key of a new upload that lapses unless it goes on within `lease`."""
     return int(connection.execute(_BEGIN, {"lease": lease}).scalar_one())
+
+
+def insert_owned_upload(connection: Connection) -> int:
+    """The key of a new upload that a batch of this transaction owns from the start."""
+    return int(connection.execute(_INSERT_OWNED).scalar_one())
 
 
 def add_block(connection: Connection, upload: int, number: int, start: int, data: bytes) -> None:

@@ -1,11 +1,11 @@
 """Work items: taken by a lease, ended under its fence, rung for again by the sweep."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, RowMapping, text
 
 from worker.queries.batches import BATCH_COLUMNS, Batch, batch_from_row
 from worker.states import Queue, WorkKind
@@ -26,18 +26,25 @@ class WorkItem:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A work item that is free, and the backend that held it if its lease ended badly."""
+class Orphan:
+    """A work item that its worker left, by a dead lease or for good, and the server process that held it."""
 
     key: int
     kind: WorkKind
     batch_key: int
     batch_id: str
-    rows: int
-    input_bytes: int
     attempts: int
     backend_pid: int | None
     backend_start: datetime | None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How long a lease lasts: a base, and more for every million rows of the work."""
+
+    base: timedelta
+    per_million_rows: timedelta
+    most_rows: int
 
 
 @dataclass(frozen=True)
@@ -51,15 +58,15 @@ class Due:
 
 # A lease is dead when its time is over, or as soon as the database connection that it was committed on is gone:
 # whatever that connection had begun can never be committed.
-_FREE = """w.done_at is null and (w.lease_expires_at is null or w.lease_expires_at < clock_timestamp()
+_DEAD = """(w.lease_expires_at < clock_timestamp()
     or not exists (select from pg_stat_activity a where a.pid = w.backend_pid
-        and coalesce(a.backend_start, w.backend_start) = w.backend_start))
-    and (w.kind <> 'finish' or not exists (select from work_item a
-        where a.batch_key = w.batch_key and a.kind = 'apply' and a.done_at is null))"""
+        and coalesce(a.backend_start, w.backend_start) = w.backend_start))"""
+_OPEN = """w.done_at is null and (w.kind <> 'finish' or not exists (select from work_item a
+    where a.batch_key = w.batch_key and a.kind = 'apply' and a.done_at is null))"""
+_FREE = f"{_OPEN} and (w.lease_expires_at is null or {_DEAD})"
 
-_FIND = text(f"""
-    select w.key, w.kind, w.batch_key, b.public_id as batch_id, w.rows, b.input_bytes, w.attempts,
-        w.backend_pid, w.backend_start
+_FIND_ORPHAN = text(f"""
+    select w.key, w.kind, w.batch_key, b.public_id as batch_id, w.attempts, w.backend_pid, w.backend_start
     from work_item w join batch b on b.key = w.batch_key
     where b.public_id = :batch_id and w.kind = :kind and {_FREE}
     order by w.number limit 1 for update of w skip locked""")
@@ -67,20 +74,37 @@ _BACKEND = text("select pid, backend_start from pg_stat_activity where pid = pg_
 _END_BACKEND = text(
     "select pg_terminate_backend(pid) from pg_stat_activity where pid = :pid and backend_start = :start"
 )
-# The server's own death is not the worker's: such an attempt does not count.
-_TAKE = text(f"""
-    with taken as (
+# Leases grow in steps of 10,000 rows, so that those of small batches are all alike.
+_LEASE = """(cast(:base as interval) + cast(:per_million_rows as interval) * (ceil(
+    (case when w.rows > 0 then w.rows else least(b.input_bytes / 8, :most_rows) end) / 10000.0) / 100))"""
+# The server's own death is not the worker's: such an attempt does not count. A lease that is lost because the
+# server crashed is the lease of a server process that is gone, so its commit need not wait for the disk.
+_TAKE = f"""
+    taken as (
         update work_item w set fence = fence + 1,
             attempts = attempts + 1 - (case when backend_start < pg_postmaster_start_time() and attempts > 0
                 then 1 else 0 end),
-            lease_expires_at = clock_timestamp() + :lease, ring_at = clock_timestamp(),
+            lease_expires_at = clock_timestamp() + chosen.lease, ring_at = clock_timestamp(),
             backend_pid = :pid, backend_start = :start
-        where key = :key returning key as work_key, kind, number, rows, fence, attempts, batch_key
+        from chosen where w.key = chosen.key
+        returning w.key as work_key, w.kind, w.number, w.rows, w.fence, w.attempts, w.batch_key, chosen.lease
     ), started as (
         update batch set state = 'resolving', started_at = clock_timestamp()
         from taken where batch.key = taken.batch_key and batch.state = 'received' and taken.kind = 'resolve'
     )
-    select taken.*, {BATCH_COLUMNS} from taken join batch b on b.key = taken.batch_key""")
+    select taken.*, {BATCH_COLUMNS}, set_config('synchronous_commit', 'off', true) as lazily
+    from taken join batch b on b.key = taken.batch_key"""
+_TAKE_FRESH = text(f"""
+    with chosen as (
+        select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
+        where b.public_id = :batch_id and w.kind = :kind and {_OPEN} and w.lease_expires_at is null
+            and w.attempts < :max_attempts
+        order by w.number limit 1 for update of w skip locked
+    ), {_TAKE}""")
+_TAKE_OVER = text(f"""
+    with chosen as (
+        select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key where w.key = :key
+    ), {_TAKE}""")
 _END = text("""
     update work_item set done_at = clock_timestamp(), end_state = :end_state, lease_expires_at = null,
         backend_pid = null, backend_start = null
@@ -125,10 +149,29 @@ _DUE = text(f"""
     returning work_item.kind, work_item.queue, b.public_id""")
 
 
-def find_free(connection: Connection, batch_id: str, kind: WorkKind) -> Candidate | None:
-    """A free work item of the batch, locked until the transaction ends."""
-    row = connection.execute(_FIND, {"batch_id": batch_id, "kind": kind}).mappings().one_or_none()
-    return None if row is None else Candidate(**{**row, "kind": WorkKind(row["kind"])})
+def take_fresh(
+    connection: Connection,
+    batch_id: str,
+    kind: WorkKind,
+    max_attempts: int,
+    terms: Terms,
+    backend: tuple[int, datetime],
+) -> WorkItem | None:
+    """Lease a work item of the batch that nobody holds to `backend` and count the attempt."""
+    values = {"batch_id": batch_id, "kind": kind, "max_attempts": max_attempts}
+    row = connection.execute(_TAKE_FRESH, {**values, **_lease(terms, backend)}).mappings().one_or_none()
+    return None if row is None else _item(row)
+
+
+def take_over(connection: Connection, key: int, terms: Terms, backend: tuple[int, datetime]) -> WorkItem:
+    """Lease an orphan, locked by this transaction, to `backend` and count the attempt."""
+    return _item(connection.execute(_TAKE_OVER, {"key": key, **_lease(terms, backend)}).mappings().one())
+
+
+def find_orphan(connection: Connection, batch_id: str, kind: WorkKind) -> Orphan | None:
+    """A work item of the batch that is left by its worker, locked until the transaction ends."""
+    row = connection.execute(_FIND_ORPHAN, {"batch_id": batch_id, "kind": kind}).mappings().one_or_none()
+    return None if row is None else Orphan(**{**row, "kind": WorkKind(row["kind"])})
 
 
 def own_backend(connection: Connection) -> tuple[int, datetime]:
@@ -140,22 +183,6 @@ def own_backend(connection: Connection) -> tuple[int, datetime]:
 def end_backend(connection: Connection, pid: int, start: datetime) -> None:
     """End a server process whose lease is over, unless its number belongs to another one by now."""
     connection.execute(_END_BACKEND, {"pid": pid, "start": start})
-
-
-def take(connection: Connection, key: int, lease: timedelta, backend: tuple[int, datetime]) -> WorkItem:
-    """Lease the work item to `backend` and count the attempt; its batch is `resolving` at least."""
-    values = {"key": key, "lease": lease, "pid": backend[0], "start": backend[1]}
-    row = connection.execute(_TAKE, values).mappings().one()
-    return WorkItem(
-        key=row["work_key"],
-        kind=WorkKind(row["kind"]),
-        number=row["number"],
-        rows=row["rows"],
-        fence=row["fence"],
-        attempts=row["attempts"],
-        lease=lease,
-        batch=batch_from_row(row),
-    )
 
 
 def end_item(connection: Connection, item: WorkItem, end_state: str = "done") -> bool:
@@ -229,3 +256,20 @@ def take_due(connection: Connection, queue: Queue, limit: int, ring_again: timed
     """Up to `limit` work items of the queue that nobody works on, longest waiting first; not due again for a while."""
     rows = connection.execute(_DUE, {"queue": queue, "limit": limit, "ring_again": ring_again})
     return [Due(WorkKind(row.kind), Queue(row.queue), row.public_id) for row in rows]
+
+
+def _lease(terms: Terms, backend: tuple[int, datetime]) -> dict[str, object]:
+    return {**asdict(terms), "pid": backend[0], "start": backend[1]}
+
+
+def _item(row: RowMapping) -> WorkItem:
+    return WorkItem(
+        key=row["work_key"],
+        kind=WorkKind(row["kind"]),
+        number=row["number"],
+        rows=row["rows"],
+        fence=row["fence"],
+        attempts=row["attempts"],
+        lease=row["lease"],
+        batch=batch_from_row(row),
+    )
