@@ -46,17 +46,20 @@ def test_what_is_said_after_an_unfinished_step_has_a_line_of_its_own(capsys: pyt
     assert capsys.readouterr().out.endswith("\r\n")
 
 
-def test_elsewhere_only_what_was_done_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_elsewhere_what_was_done_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen(quiet=False)
     screen.begin("Doing it")
     with screen.progress() as show:
         show({"state": "applying", "rows_done": 2_500, "rows_total": 5_000})
+        show({"state": "completed", "rows_done": 5_000, "rows_total": 5_000})
     screen.end("Did it")
     screen.note("api died, restarted")
     screen.leave()
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.split() == ["✔", "Did", "it", "0.0", "s"]
-    assert second == "  ! api died, restarted"
+    bar, done, note = capsys.readouterr().out.splitlines()
+    assert bar.startswith("    completed ━━━")
+    assert bar.rstrip().endswith("━ 5,000 of 5,000 rows")
+    assert done.split() == ["✔", "Did", "it", "0.0", "s"]
+    assert note == "  ! api died, restarted"
 
 
 def test_the_users_own_cells_cannot_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

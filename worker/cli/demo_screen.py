@@ -69,12 +69,11 @@ class Screen:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-        """A bar of rows; to be told of each look at the batch."""
+        """A bar of rows, which moves on a terminal only; to be told of each look at the batch."""
         self.begin("Waiting for a worker")
         bar = BarColumn(_WIDTH - 48, complete_style="green", finished_style="green", pulse_style="dim")
         columns = (TextColumn("    {task.description:<9}"), bar, TextColumn("{task.fields[rows]}"))
-        hidden = not self._out.is_terminal or self._out.quiet
-        with Progress(*columns, console=self._out, disable=hidden, refresh_per_second=20) as progress:
+        with Progress(*columns, console=self._out, disable=self._out.quiet, refresh_per_second=20) as progress:
             task = progress.add_task("", total=None, rows="")
             yield lambda batch: progress.update(task, **_progress_of(batch))
 
