@@ -13,6 +13,9 @@ from worker import batches
 from worker.accounts.idempotency import Answer, Reservation
 from worker.batches import SubmitOptions, Upload
 
+# A body of so few bytes, less than a block of an upload, is stored together with its batch, when all is checked anyway.
+AT_ONCE = 64 * 1024
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -29,7 +32,8 @@ class Submission:
 
     async def perform(self, reservation: Reservation | None) -> Answer:
         """The answer to a request that was accepted."""
-        await anyio.to_thread.run_sync(self._check)
+        if self.body.announced is None or self.body.announced > AT_ONCE:
+            await anyio.to_thread.run_sync(self._check)
         upload = batches.begin_upload(self.call.runtime)
         try:
             await pour(self.body.pieces, Holding(upload, reservation), self.call.runtime.settings.upload_lease)

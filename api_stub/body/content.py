@@ -41,6 +41,7 @@ class Body:
 
     source: Literal["csv", "json"]
     pieces: AsyncIterator[bytes]
+    announced: int | None  # bytes by the Content-Length, with what they are wrapped in
     _file_name: Callable[[], str | None]
 
     @property
@@ -95,26 +96,26 @@ def body_of(request: Request, limits: Limits, settings: Settings) -> Body:
 
 
 def _csv(request: Request, limits: Limits, settings: Settings) -> Body:
-    refuse_length(request, limits.csv)
+    announced = refuse_length(request, limits.csv)
     name = clean_file_name(attachment_name(request.headers.get("content-disposition", "")))
-    return Body("csv", read_pieces(request, limits.csv, settings.upload_lease), lambda: name)
+    return Body("csv", read_pieces(request, limits.csv, settings.upload_lease), announced, lambda: name)
 
 
 def _form(request: Request, boundary: bytes, limits: Limits, settings: Settings) -> Body:
     if not boundary:
         raise InvalidMultipart("The Content-Type has no boundary.")
     limit = limits.csv + WRAPPING_BYTES
-    refuse_length(request, limit)
+    announced = refuse_length(request, limit)
     file = FormFile(boundary, limits.csv)
     form = read_pieces(request, limit, settings.upload_lease)
-    return Body("csv", file.pieces(form), lambda: file.file_name)
+    return Body("csv", file.pieces(form), announced, lambda: file.file_name)
 
 
 def _json(request: Request, limits: Limits, settings: Settings) -> Body:
     limit = limits.json or 0
-    refuse_length(request, limit)
+    announced = refuse_length(request, limit)
     pieces = read_pieces(request, limit, settings.upload_lease)
-    return Body("json", _checked(pieces, limits.check_json), lambda: None)
+    return Body("json", _checked(pieces, limits.check_json), announced, lambda: None)
 
 
 async def _checked(pieces: AsyncIterator[bytes], check: Callable[[bytes], None] | None) -> AsyncIterator[bytes]:

@@ -41,14 +41,18 @@ async def read_pieces(request: Request, limit: int, patience: timedelta) -> Asyn
             yield piece
 
 
-def refuse_length(request: Request, limit: int) -> None:
-    """Refuse a body by its announced length, before a byte of it is read.
+def refuse_length(request: Request, limit: int) -> int | None:
+    """Refuse a body by its announced length, before a byte of it is read; returns that length if there is one.
 
     Raises:
         TooLarge: it says that it has more than `limit` bytes.
     """
-    if int(request.headers.get("content-length", "0")) > limit:
+    announced = request.headers.get("content-length")
+    if announced is None:
+        return None
+    if int(announced) > limit:
         raise too_large(limit)
+    return int(announced)
 
 
 def too_large(limit: int) -> TooLarge:
