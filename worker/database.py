@@ -5,6 +5,7 @@ import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Literal
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -49,10 +50,22 @@ def build_engine(database_url: str, pool_size: int) -> Engine:
 @contextmanager
 def one_snapshot(connection: Connection) -> Iterator[None]:
     """A read-only transaction whose statements all see the same moment."""
-    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with _in_mode(connection, "REPEATABLE READ"), connection.begin():
+        yield
+
+
+@contextmanager
+def one_statement(connection: Connection) -> Iterator[None]:
+    """A transaction that begins and ends with its only statement, without a round trip for either."""
+    with _in_mode(connection, "AUTOCOMMIT"), connection.begin():
+        yield
+
+
+@contextmanager
+def _in_mode(connection: Connection, mode: Literal["REPEATABLE READ", "AUTOCOMMIT"]) -> Iterator[None]:
+    connection.execution_options(isolation_level=mode, postgresql_readonly=mode == "REPEATABLE READ")
     try:
-        with connection.begin():
-            yield
+        yield
     finally:
         if not connection.invalidated:
             connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)

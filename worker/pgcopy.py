@@ -61,11 +61,11 @@ def copy_rows(connection: Connection, table: str, parts: Iterable[tuple[list[Col
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in first[0])
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
     with cursor.copy(statement) as copy:
-        copy.write(SIGNATURE)
-        copy.write(encode_rows(*first))
+        held = SIGNATURE + encode_rows(*first)
         for columns, rows in iterator:
-            copy.write(encode_rows(columns, rows))
-        copy.write(TRAILER)
+            copy.write(held)
+            held = encode_rows(columns, rows)
+        copy.write(held + TRAILER)
 
 
 def read_rows(connection: Connection, query: sql.Composable, sizes: dict[str, int]) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from worker.batches import steps
 from worker.batches.faults import is_innocent
 from worker.batches.steps import POISONED, Ring
-from worker.database import bound_session
+from worker.database import bound_session, one_statement
 from worker.errors import LostLease
 from worker.queries import batches, work
 from worker.queries.work import Orphan, WorkItem
@@ -60,7 +60,7 @@ def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKin
     """The lease is committed before the work starts, on the connection that does the work."""
     settings = runtime.settings
     terms = work.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
-    with connection.begin():
+    with one_statement(connection):
         backend = _backend_of(connection)
         item = work.take_fresh(connection, batch_id, kind, settings.max_attempts, terms, backend)
     if item is not None:
