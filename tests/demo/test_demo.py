@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.embedded.waiting import wait_until
+from worker.embedded.ports import hold
 
 pytestmark = pytest.mark.timeout(300)
 TOTALS = {
@@ -68,14 +69,14 @@ def start(folder: Path, *options: str, **settings: str) -> Run:
 
 @contextmanager
 def taken(ports: tuple[int, ...]) -> Iterator[None]:
-    """The ports belong to someone else; whoever has them already keeps them."""
+    """The ports belong to someone else; whoever has them already keeps them, also if he is only about to listen."""
     with ExitStack() as stack:
-        for port in ports:
+        for held in filter(None, map(hold, ports)):
+            stack.callback(held.release)
             listener = stack.enter_context(socket.socket())
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                listener.bind(("127.0.0.1", port))
-                listener.listen()
+            listener.bind(("127.0.0.1", held.number))
+            listener.listen()
         yield
 
 
