@@ -107,3 +107,11 @@ def _wait_until_it_rings(bell: CeleryDoorbell) -> None:
         return bool(bell.waiting(Queue.BULK))
 
     wait_until(rings)
+
+
+def test_twenty_waiting_doorbells_are_enough_for_small_batches(settings: Settings, bell: CeleryDoorbell) -> None:
+    for number in range(25):
+        bell.ring(WorkKind.RESOLVE, f"bat_{number}", Queue.INTERACTIVE)
+    bell.ring(WorkKind.FINISH, "bat_last", Queue.INTERACTIVE)
+    wait_until(lambda: _rung(settings, Queue.INTERACTIVE)[-1:] == [("claims.finish", ["bat_last"])])
+    assert bell.waiting(Queue.INTERACTIVE) == 21

@@ -18,7 +18,7 @@ from worker.errors import LostLease
 from worker.queries import batches, work
 from worker.queries.work import Orphan, WorkItem
 from worker.runtime import Runtime
-from worker.states import WorkKind
+from worker.states import Queue, WorkKind
 
 Step: TypeAlias = Callable[[Runtime, Connection, WorkItem], list[Ring]]
 
@@ -30,6 +30,7 @@ PAUSE_BETWEEN_TRIES = 0.05
 # A batch that could not be worked on for reasons outside of it is looked at again after this time.
 PAUSE_AFTER_FAULT = timedelta(seconds=1)
 HAND_BACK_FOR = 30.0
+NEIGHBOURS = 20
 SHARE_OF_LEASE = 0.9  # after which the database ends a transaction
 
 
@@ -48,21 +49,50 @@ def run_finish(runtime: Runtime, batch_id: str) -> None:
     _run(runtime, WorkKind.FINISH, batch_id, steps.finish)
 
 
+def run_neighbours(runtime: Runtime, batch_id: str) -> None:
+    """Carry out what waits beside a small batch, so that under load not every batch needs a doorbell of its own.
+
+    If more waits in the end, the next one is rung for: whatever was committed before a doorbell was answered
+    is found without waiting for the sweep.
+    """
+    with runtime.engine.connect() as connection:
+        for _ in range(NEIGHBOURS):
+            item = _take_neighbour(runtime, connection, batch_id)
+            if item is None or not _work_on(runtime, connection, item, steps.resolve):
+                return
+        with connection.begin():
+            waiting = work.find_neighbour(connection)
+    if waiting is not None:
+        runtime.doorbell.ring(WorkKind.RESOLVE, waiting, Queue.INTERACTIVE)
+
+
 def _run(runtime: Runtime, kind: WorkKind, batch_id: str, step: Step) -> None:
     with runtime.engine.connect() as connection:
         item = _take(runtime, connection, batch_id, kind)
-        rings = [] if item is None else _carry_out(runtime, connection, item, step)
-    for ring in rings:
-        runtime.doorbell.ring(ring.kind, batch_id, ring.queue, ring.times)
+        if item is not None:
+            _work_on(runtime, connection, item, step)
+
+
+def _work_on(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> bool:
+    """Whether the step was done; then all that it rings for is rung."""
+    rings = _carry_out(runtime, connection, item, step)
+    for ring in rings or ():
+        runtime.doorbell.ring(ring.kind, item.batch.public_id, ring.queue, ring.times)
+    return rings is not None
+
+
+def _take_neighbour(runtime: Runtime, connection: Connection, batch_id: str) -> WorkItem | None:
+    with one_statement(connection):
+        backend = _backend_of(connection)
+        return work.take_neighbour(connection, batch_id, runtime.settings.max_attempts, _terms(runtime), backend)
 
 
 def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind) -> WorkItem | None:
     """The lease is committed before the work starts, on the connection that does the work."""
-    settings = runtime.settings
-    terms = work.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
+    terms = _terms(runtime)
     with one_statement(connection):
         backend = _backend_of(connection)
-        item = work.take_fresh(connection, batch_id, kind, settings.max_attempts, terms, backend)
+        item = work.take_fresh(connection, batch_id, kind, runtime.settings.max_attempts, terms, backend)
     if item is not None:
         return item
     with connection.begin():
@@ -84,7 +114,8 @@ def _take_orphan(
     return work.take_over(connection, orphan.key, terms, _backend_of(connection))
 
 
-def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring]:
+def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring] | None:
+    """What to ring for when the step is done; None if it was not."""
     bound = log.bind(batch_id=item.batch.public_id, step=item.kind.value, number=item.number, attempt=item.attempts)
     started = time.monotonic()
     try:
@@ -92,14 +123,14 @@ def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: S
         rings = _try(runtime, connection, item, step)
     except LostLease:
         bound.info("lease lost, nothing done")
-        return []
+        return None
     except BaseException as error:
         innocent = is_innocent(error)
         bound.warning("step not done", innocent=innocent, exc_info=not innocent, error=type(error).__name__)
         connection.invalidate()
         _hand_back(runtime, item, refund=innocent)
         if innocent and isinstance(error, Exception):
-            return []
+            return None
         raise
     bound.info("step done", seconds=round(time.monotonic() - started, 3), rows=item.rows)
     return rings
@@ -127,6 +158,11 @@ def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool) -> None:
             time.sleep(0.5)
         else:
             return
+
+
+def _terms(runtime: Runtime) -> work.Terms:
+    settings = runtime.settings
+    return work.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
 
 
 def _give_up(connection: Connection, orphan: Orphan) -> None:

@@ -97,13 +97,24 @@ _TAKE = f"""
     )
     select taken.*, {BATCH_COLUMNS}, set_config('synchronous_commit', 'off', true) as lazily
     from taken join batch b on b.key = taken.batch_key"""
+_FRESH = f"{_OPEN} and w.lease_expires_at is null and w.attempts < :max_attempts"
 _TAKE_FRESH = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
-        where {_OF_BATCH} and {_OPEN} and w.lease_expires_at is null
-            and w.attempts < :max_attempts
+        where {_OF_BATCH} and {_FRESH}
         order by w.number limit 1 for update of w skip locked
     ), {_TAKE}""")
+_TAKE_NEIGHBOUR = text(f"""
+    with chosen as (
+        select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
+        where w.queue = (select queue from batch where public_id = :batch_id) and w.queue = 'interactive'
+            and w.kind = 'resolve' and {_FRESH}
+        order by w.batch_key limit 1 for update of w skip locked
+    ), {_TAKE}""")
+_NEIGHBOUR = text("""
+    select b.public_id from work_item w join batch b on b.key = w.batch_key
+    where w.queue = 'interactive' and w.kind = 'resolve' and w.done_at is null and w.lease_expires_at is null
+    order by w.batch_key limit 1""")
 _TAKE_OVER = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key where w.key = :key
@@ -164,6 +175,20 @@ def take_fresh(
     values = {"batch_id": batch_id, "kind": kind, "max_attempts": max_attempts}
     row = connection.execute(_TAKE_FRESH, {**values, **_lease(terms, backend)}).mappings().one_or_none()
     return None if row is None else _item(row)
+
+
+def take_neighbour(
+    connection: Connection, batch_id: str, max_attempts: int, terms: Terms, backend: tuple[int, datetime]
+) -> WorkItem | None:
+    """Lease the oldest resolve item that waits in the interactive queue, if that is where the batch belongs."""
+    values = {"batch_id": batch_id, "max_attempts": max_attempts}
+    row = connection.execute(_TAKE_NEIGHBOUR, {**values, **_lease(terms, backend)}).mappings().one_or_none()
+    return None if row is None else _item(row)
+
+
+def find_neighbour(connection: Connection) -> str | None:
+    """The oldest batch that waits in the interactive queue to be resolved."""
+    return connection.execute(_NEIGHBOUR).scalar_one_or_none()
 
 
 def take_over(connection: Connection, key: int, terms: Terms, backend: tuple[int, datetime]) -> WorkItem:

@@ -10,13 +10,14 @@ from worker.tasks.process import process_runtime
 
 @shared_task(name=task_name(WorkKind.RESOLVE))
 def resolve(batch_id: str) -> None:
-    """Take the batch's resolve step if it is due."""
+    """Take the batch's resolve step if it is due, then those of small batches that wait beside it."""
     work.run_resolve(process_runtime(), batch_id)
+    work.run_neighbours(process_runtime(), batch_id)
 
 
 @shared_task(name=task_name(WorkKind.APPLY))
 def apply(batch_id: str) -> None:
-    """Take apply steps of the batch as long as some are due."""
+    """Take one of the batch's apply steps if one is due."""
     work.run_apply(process_runtime(), batch_id)
 
 

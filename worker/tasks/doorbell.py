@@ -25,6 +25,7 @@ MOST_WAITING = 10_000
 _TIMEOUT = 1.0
 _IMPATIENT = {"socket_timeout": _TIMEOUT, "socket_connect_timeout": _TIMEOUT, "max_retries": 0}
 _SILENCE = 5.0
+_ENOUGH_WAITING = 20
 _UNREACHABLE = (OperationalError, RedisError, OSError)
 
 
@@ -34,6 +35,10 @@ class _Ring:
     batch_id: str
     queue: Queue
     times: int
+
+    @property
+    def is_for_a_small_batch(self) -> bool:
+        return self.kind is WorkKind.RESOLVE and self.queue is Queue.INTERACTIVE
 
 
 class CeleryDoorbell:
@@ -125,9 +130,12 @@ class _Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._app = build_app(settings, **_IMPATIENT)
+        self._client = connect_broker(settings, _TIMEOUT)
         self._producer: Any = None
 
     def publish(self, ring: _Ring) -> None:
+        if ring.is_for_a_small_batch and self._client.llen(ring.queue.value) >= _ENOUGH_WAITING:
+            return  # who answers those finds this batch, too: `run_neighbours`
         if self._producer is None:
             self._producer = self._app.amqp.Producer(self._app.connection_for_write(), auto_declare=False)
         for _ in range(ring.times):
@@ -140,6 +148,7 @@ class _Publisher:
             )
 
     def close(self) -> None:
+        self._client.close()
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(*_UNREACHABLE):

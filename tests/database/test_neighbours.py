@@ -1,0 +1,74 @@
+"""Under load a worker carries out what waits beside the batch that it was rung for."""
+
+import pytest
+
+from tests.claims import Sender, add_devices, new_sender, send
+from worker.batches import get_batch, work
+from worker.runtime import Runtime
+from worker.settings import Settings
+from worker.states import Queue, WorkKind
+
+
+class Listener:
+    """A doorbell that notes for which batches it was rung."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
+        assert (kind, queue, times) == (WorkKind.RESOLVE, Queue.INTERACTIVE, 1)
+        self.heard.append(batch_id)
+
+    def waiting(self, queue: Queue) -> int | None:
+        assert queue
+        return len(self.heard)
+
+    def close(self, timeout: float) -> None:
+        assert timeout >= 0
+
+
+@pytest.fixture
+def sender(runtime: Runtime) -> Sender:
+    add_devices(runtime, [f"a{number}" for number in range(30)])
+    return new_sender(runtime, "north")
+
+
+def states(runtime: Runtime, sender: Sender, batch_ids: list[str]) -> list[str]:
+    return [get_batch(runtime, sender.principal, batch_id)["state"] for batch_id in batch_ids]
+
+
+def test_what_waits_is_carried_out_without_a_doorbell(runtime: Runtime, sender: Sender) -> None:
+    batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(4)]
+    work.run_neighbours(runtime, batch_ids[0])
+    assert states(runtime, sender, batch_ids) == ["completed"] * 4
+
+
+def test_it_ends_after_twenty_and_rings_for_the_next(runtime: Runtime, sender: Sender) -> None:
+    listener = Listener()
+    heard = Runtime(runtime.settings, runtime.engine, runtime.keys, listener)
+    batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(22)]
+    work.run_neighbours(heard, batch_ids[0])
+    assert states(runtime, sender, batch_ids) == ["completed"] * 20 + ["received"] * 2
+    assert listener.heard == [batch_ids[20]]
+
+
+def test_whoever_answers_for_a_large_batch_leaves_small_ones_alone(
+    runtime: Runtime, settings: Settings, sender: Sender
+) -> None:
+    tiny = settings.model_copy(update={"chunk_size": 1})
+    large = send(Runtime(tiny, runtime.engine, runtime.keys, runtime.doorbell), sender, b"a1\na2\na3\n")
+    small = send(runtime, sender, b"a4\n")
+    work.run_neighbours(runtime, large)
+    assert states(runtime, sender, [large, small]) == ["received", "received"]
+
+
+def test_a_fault_ends_it(runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise ZeroDivisionError
+
+    batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(3)]
+    monkeypatch.setattr("worker.batches.steps.mark_duplicates", stop)
+    with pytest.raises(ZeroDivisionError):
+        work.run_neighbours(runtime, batch_ids[0])
+    monkeypatch.undo()
+    assert states(runtime, sender, batch_ids) == ["resolving", "received", "received"]
