@@ -11,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 from tests.claims import Sender, add_devices, carry_out, claim, holders, new_sender, outcomes, send
 from worker.batches import get_batch, resume, settlement, work
 from worker.batches.faults import is_innocent
-from worker.queries import work as queries
-from worker.queries.work import WorkItem
+from worker.queries import leases
+from worker.queries.leases import WorkItem
 from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings
 from worker.states import WorkKind
@@ -110,14 +110,14 @@ def test_work_whose_fence_was_raised_takes_no_effect(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_id = send(runtime, sender, b"a1\na2\n")
-    honest = queries.end_item
+    honest = leases.end_item
 
     def raised_meanwhile(connection: Any, item: WorkItem, end_state: str = "done") -> bool:
         with runtime.transaction() as other:
             other.execute(text("update work_item set fence = fence + 1, lease_expires_at = null, backend_pid = null"))
         return honest(connection, item, end_state)
 
-    monkeypatch.setattr(queries, "end_item", raised_meanwhile)
+    monkeypatch.setattr(leases, "end_item", raised_meanwhile)
     work.run_resolve(runtime, batch_id)
     assert holders(runtime) == {}
     assert outcomes(runtime, batch_id) == []

@@ -25,9 +25,9 @@ from worker.batches.resolution import Resolution, resolve_input
 from worker.database import one_snapshot
 from worker.errors import LostLease
 from worker.intake import InputRejected
-from worker.queries import batches, outcomes, packed, work
+from worker.queries import batches, leases, outcomes, packed, work
 from worker.queries.batches import Batch
-from worker.queries.work import WorkItem
+from worker.queries.leases import WorkItem
 from worker.runtime import Runtime
 from worker.states import BatchState, Queue, WorkKind
 
@@ -196,5 +196,5 @@ def _decided_chunks(connection: Connection, batch: Batch) -> Iterator[tuple[Pend
 
 
 def _end(connection: Connection, item: WorkItem) -> None:
-    if not work.end_item(connection, item):
+    if not leases.end_item(connection, item):
         raise LostLease

@@ -15,8 +15,8 @@ from worker.batches.faults import is_innocent
 from worker.batches.steps import POISONED, Ring
 from worker.database import bound_session, one_statement
 from worker.errors import LostLease
-from worker.queries import batches, work
-from worker.queries.work import Orphan, WorkItem
+from worker.queries import batches, leases
+from worker.queries.leases import Orphan, WorkItem
 from worker.runtime import Runtime
 from worker.states import Queue, WorkKind
 
@@ -61,7 +61,7 @@ def run_neighbours(runtime: Runtime, batch_id: str) -> None:
             if item is None or not _work_on(runtime, connection, item, steps.resolve):
                 return
         with connection.begin():
-            waiting = work.find_neighbour(connection)
+            waiting = leases.find_neighbour(connection)
     if waiting is not None:
         runtime.doorbell.ring(WorkKind.RESOLVE, waiting, Queue.INTERACTIVE)
 
@@ -84,7 +84,7 @@ def _work_on(runtime: Runtime, connection: Connection, item: WorkItem, step: Ste
 def _take_neighbour(runtime: Runtime, connection: Connection, batch_id: str) -> WorkItem | None:
     with one_statement(connection):
         backend = _backend_of(connection)
-        return work.take_neighbour(connection, batch_id, runtime.settings.max_attempts, _terms(runtime), backend)
+        return leases.take_neighbour(connection, batch_id, runtime.settings.max_attempts, _terms(runtime), backend)
 
 
 def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind) -> WorkItem | None:
@@ -92,7 +92,7 @@ def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKin
     terms = _terms(runtime)
     with one_statement(connection):
         backend = _backend_of(connection)
-        item = work.take_fresh(connection, batch_id, kind, runtime.settings.max_attempts, terms, backend)
+        item = leases.take_fresh(connection, batch_id, kind, runtime.settings.max_attempts, terms, backend)
     if item is not None:
         return item
     with connection.begin():
@@ -100,18 +100,18 @@ def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKin
 
 
 def _take_orphan(
-    runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, terms: work.Terms
+    runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, terms: leases.Terms
 ) -> WorkItem | None:
     """Whoever held it is ended first: a worker that only slept could still hold what its successor wants."""
-    orphan = work.find_orphan(connection, batch_id, kind)
+    orphan = leases.find_orphan(connection, batch_id, kind)
     if orphan is None:
         return None
     if orphan.backend_pid is not None and orphan.backend_start is not None:
-        work.end_backend(connection, orphan.backend_pid, orphan.backend_start)
+        leases.end_backend(connection, orphan.backend_pid, orphan.backend_start)
     if orphan.attempts >= runtime.settings.max_attempts:
         _give_up(connection, orphan)
         return None
-    return work.take_over(connection, orphan.key, terms, _backend_of(connection))
+    return leases.take_over(connection, orphan.key, terms, _backend_of(connection))
 
 
 def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring] | None:
@@ -153,22 +153,22 @@ def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool) -> None:
     while time.monotonic() < deadline:
         try:
             with runtime.transaction() as connection:
-                work.hand_back(connection, item, refund=refund, pause=PAUSE_AFTER_FAULT)
+                leases.hand_back(connection, item, refund=refund, pause=PAUSE_AFTER_FAULT)
         except DBAPIError:
             time.sleep(0.5)
         else:
             return
 
 
-def _terms(runtime: Runtime) -> work.Terms:
+def _terms(runtime: Runtime) -> leases.Terms:
     settings = runtime.settings
-    return work.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
+    return leases.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
 
 
 def _give_up(connection: Connection, orphan: Orphan) -> None:
     """Isolate what ended its worker again and again; the other steps of the batch go on."""
     log.error("step given up", batch_id=orphan.batch_id, step=orphan.kind.value, attempts=orphan.attempts)
-    work.poison_item(connection, orphan.key)
+    leases.poison_item(connection, orphan.key)
     if orphan.kind is not WorkKind.APPLY:
         batches.fail_batch(connection, orphan.batch_key, POISONED)
 
@@ -185,5 +185,5 @@ def _backend_of(connection: Connection) -> tuple[int, datetime]:
     """Asked once per connection: the server's list of its processes is slow to read."""
     backend = connection.info.get("backend")
     if backend is None:
-        backend = connection.info["backend"] = work.own_backend(connection)
+        backend = connection.info["backend"] = leases.own_backend(connection)
     return cast("tuple[int, datetime]", backend)
