@@ -1,6 +1,7 @@
 """An upload while it streams in: sealed blocks in short transactions, nothing kept in memory but the last one."""
 
 import hashlib
+import time
 
 from sqlalchemy import Connection
 
@@ -8,6 +9,8 @@ from worker.errors import Refused
 from worker.inputs import BLOCK_BYTES
 from worker.queries import uploads
 from worker.runtime import Runtime
+
+RENEWALS_PER_LEASE = 4
 
 
 class UploadLapsed(Refused):
@@ -29,6 +32,7 @@ class Upload:
         self._pending = bytearray()
         self._blocks = 0
         self._stored = 0
+        self._extend_at = 0.0
 
     @property
     def sha256(self) -> str:
@@ -47,6 +51,9 @@ class Upload:
         self._pending += data
         while len(self._pending) > BLOCK_BYTES:
             self._store(self._take(BLOCK_BYTES))
+        if self.key is not None and time.monotonic() > self._extend_at:
+            with self._runtime.transaction() as connection:
+                self._extend(connection, self.key)
 
     def abandon(self) -> None:
         """Forget what was stored."""
@@ -69,13 +76,18 @@ class Upload:
         return self.key
 
     def _store(self, block: bytes) -> None:
-        lease = self._runtime.settings.upload_lease
         with self._runtime.transaction() as connection:
             if self.key is None:
-                self.key = uploads.begin_upload(connection, lease)
-            elif not uploads.extend_upload(connection, self.key, lease):
-                raise UploadLapsed("Nothing was received for too long; send the file again.")
+                self.key = uploads.begin_upload(connection, self._runtime.settings.upload_lease)
+            self._extend(connection, self.key)
             self._add_block(connection, self.key, block)
+
+    def _extend(self, connection: Connection, key: int) -> None:
+        """A slow sender is no silent one: the lease is renewed although no block is full."""
+        lease = self._runtime.settings.upload_lease
+        if not uploads.extend_upload(connection, key, lease):
+            raise UploadLapsed("Nothing was received for too long; send the file again.")
+        self._extend_at = time.monotonic() + lease.total_seconds() / RENEWALS_PER_LEASE
 
     def _add_block(self, connection: Connection, key: int, block: bytes) -> None:
         sealed = self._runtime.keys.encrypt_block(key, self._blocks, block)
