@@ -29,6 +29,15 @@ def work_items(runtime: Runtime) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(text("select * from work_item order by key")).mappings()]
 
 
+def break_resolve(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+    """Let every resolve step end with `fault`, after it has read the input and before it claims anything."""
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
+
+
 def die_with_the_lease(settings: Settings, batch_id: str) -> None:
     """Take the batch's resolve item as a worker would, and be gone."""
     doomed = build_runtime(settings)
@@ -112,10 +121,10 @@ def test_work_whose_fence_was_raised_takes_no_effect(
     batch_id = send(runtime, sender, b"a1\na2\n")
     honest = leases.end_item
 
-    def raised_meanwhile(connection: Any, item: WorkItem, end_state: str = "done") -> bool:
+    def raised_meanwhile(connection: Any, item: WorkItem) -> bool:
         with runtime.transaction() as other:
             other.execute(text("update work_item set fence = fence + 1, lease_expires_at = null, backend_pid = null"))
-        return honest(connection, item, end_state)
+        return honest(connection, item)
 
     monkeypatch.setattr(leases, "end_item", raised_meanwhile)
     work.run_resolve(runtime, batch_id)
@@ -143,11 +152,7 @@ def test_faults_of_the_surroundings_do_not_count_as_attempts(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch, fault: psycopg.Error
 ) -> None:
     batch_id = send(runtime, sender, b"a1\n")
-
-    def fail(*_: object) -> None:
-        raise OperationalError("select", {}, fault)
-
-    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
+    break_resolve(monkeypatch, OperationalError("select", {}, fault))
     for _ in range(4):
         work.run_resolve(runtime, batch_id)
     assert [item["attempts"] for item in work_items(runtime)] == [0]
@@ -160,11 +165,7 @@ def test_a_fault_of_its_own_counts_and_is_raised(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_id = send(runtime, sender, b"a1\n")
-
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
+    break_resolve(monkeypatch, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         work.run_resolve(runtime, batch_id)
     assert [(item["attempts"], item["lease_expires_at"]) for item in work_items(runtime)] == [(1, None)]
@@ -174,11 +175,7 @@ def test_three_faults_of_its_own_fail_the_batch(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_id = send(runtime, sender, b"a1\n")
-
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("worker.batches.steps.mark_duplicates", fail)
+    break_resolve(monkeypatch, ZeroDivisionError())
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             work.run_resolve(runtime, batch_id)
@@ -190,11 +187,7 @@ def test_an_orderly_shutdown_hands_the_work_back_uncounted(
     runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_id = send(runtime, sender, b"a1\n")
-
-    def stop(*_: object) -> None:
-        raise SystemExit(0)
-
-    monkeypatch.setattr("worker.batches.steps.mark_duplicates", stop)
+    break_resolve(monkeypatch, SystemExit(0))
     with pytest.raises(SystemExit):
         work.run_resolve(runtime, batch_id)
     assert [(item["attempts"], item["lease_expires_at"]) for item in work_items(runtime)] == [(0, None)]

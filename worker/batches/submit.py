@@ -13,7 +13,7 @@ from worker.errors import Invalid, NotFound, Refused
 from worker.ids import new_id
 from worker.principal import Principal
 from worker.queries import batches
-from worker.queries.accounts import find_projects
+from worker.queries.holdings import find_project
 from worker.runtime import Runtime
 from worker.states import BatchState, Mode, Queue, WorkKind
 
@@ -128,10 +128,10 @@ def _projects(connection: Connection, principal: Principal, project_id: str | No
 
 
 def _visible_project(connection: Connection, principal: Principal, project_id: str) -> int:
-    found = find_projects(connection, principal.organization_key, [project_id])
-    if not found or not principal.sees_project(found[0]):
+    project = find_project(connection, principal.organization_key, project_id)
+    if project is None or not principal.sees_project(project):
         raise NotFound("There is no such project.")
-    return found[0]
+    return project
 
 
 def _target(

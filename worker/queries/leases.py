@@ -109,7 +109,7 @@ _TAKE_OVER = text(f"""
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key where w.key = :key
     ), {_TAKE}""")
 _END = text("""
-    update work_item set done_at = clock_timestamp(), end_state = :end_state, lease_expires_at = null,
+    update work_item set done_at = clock_timestamp(), end_state = 'done', lease_expires_at = null,
         backend_pid = null, backend_start = null
     where key = :key and fence = :fence and done_at is null""")
 _POISON = text("""
@@ -172,10 +172,9 @@ def end_backend(connection: Connection, pid: int, start: datetime) -> None:
     connection.execute(_END_BACKEND, {"pid": pid, "start": start})
 
 
-def end_item(connection: Connection, item: WorkItem, end_state: str = "done") -> bool:
+def end_item(connection: Connection, item: WorkItem) -> bool:
     """Whether the lease still held: the item is done now, together with what this transaction did."""
-    values = {"key": item.key, "fence": item.fence, "end_state": end_state}
-    return connection.execute(_END, values).rowcount == 1
+    return connection.execute(_END, {"key": item.key, "fence": item.fence}).rowcount == 1
 
 
 def poison_item(connection: Connection, key: int) -> None:
