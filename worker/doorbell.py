@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from worker.states import Queue, WorkKind
+from worker.states import PeriodicTask, Queue, WorkKind
 
 
 class Doorbell(Protocol):
@@ -10,6 +10,9 @@ class Doorbell(Protocol):
 
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
         """Ask `times` workers to look. Never raises and never waits long: the sweep rings again."""
+
+    def nudge(self, task: PeriodicTask) -> None:
+        """Ask for a periodic task before its time. Never raises and never waits: it comes at its time anyway."""
 
     def waiting(self, queue: Queue) -> int | None:
         """How many rings wait in `queue`; None if the broker cannot be asked. Never raises."""
@@ -22,6 +25,9 @@ class SilentDoorbell:
     """Rings nowhere: the sweep finds the work. For programs without a broker."""
 
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
+        """Do nothing."""
+
+    def nudge(self, task: PeriodicTask) -> None:
         """Do nothing."""
 
     def waiting(self, queue: Queue) -> int | None:  # noqa: ARG002  # of the protocol

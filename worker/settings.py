@@ -93,6 +93,11 @@ class Settings(BaseSettings):
     chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=50_000, description="Devices that one apply step claims in one transaction."
     )
+    hold_window: timedelta = Field(
+        default=timedelta(minutes=15),
+        ge=timedelta(0),
+        description="A batch can be reverted for this time after its end; until then no prepaid time starts.",
+    )
     preview_lifetime: timedelta = Field(default=timedelta(days=7), description="A preview lapses after this time.")
     idempotency_lifetime: timedelta = Field(
         default=timedelta(hours=24), description="An `Idempotency-Key` is remembered for this time."
@@ -116,6 +121,34 @@ class Settings(BaseSettings):
     ring_again_after: timedelta = Field(
         default=timedelta(seconds=5),
         description="A doorbell that nobody answered is rung again after this time.",
+    )
+
+    public_url: str | None = Field(
+        default=None,
+        description="Where the API is reached from outside, for links in reports. Unset: its own address.",
+    )
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="Allow webhooks to private, loopback and link-local addresses, and without TLS.",
+    )
+    webhook_timeout: timedelta = Field(
+        default=timedelta(seconds=10), description="Time that the receiver of a webhook has to answer."
+    )
+    webhook_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="Deliveries to one endpoint at the same time at most."
+    )
+    delivery_lifetime: timedelta = Field(
+        default=timedelta(days=3), description="A delivery that never succeeds is given up after this time."
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server for reports: `smtp://user:password@host:587` (STARTTLS where offered), or `smtps://…`.",
+    )
+    mail_from: str = Field(default="claimd@localhost", description="Sender of reports by mail.")
+    keep_inputs: timedelta = Field(default=timedelta(days=90), description="Uploads are kept for this time.")
+    keep_results: timedelta = Field(default=timedelta(days=400), description="Results are kept for this time.")
+    keep_deliveries: timedelta = Field(
+        default=timedelta(days=30), description="Ended deliveries and their events are kept for this time."
     )
 
     shutdown_grace: timedelta = Field(
@@ -145,6 +178,11 @@ class Settings(BaseSettings):
             EnvironmentProblem: it is not set.
         """
         return _required(self.broker_url, "CLAIMD_BROKER_URL")
+
+    @property
+    def public_base(self) -> str:
+        """Where links in reports lead, without a slash at the end."""
+        return (self.public_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
 
     def require_secret_key(self) -> bytes:
         """The 32 bytes that all of claimd's keys are derived from.

@@ -24,7 +24,7 @@ class BatchState(StrEnum):
     # A preview is ready and holds nothing. Goes to `resolving` by its confirmation, to `cancelled` by
     # cancelling it or by lapsing. A crash changes nothing.
     PREVIEWED = "previewed"
-    # Every row has its result. Goes to `reverting`, within the hold window. A crash changes nothing.
+    # Every row has its result. Goes to `reverting`, within the hold window, if it is a claim. A crash changes nothing.
     COMPLETED = "completed"
     # The input as a whole cannot be used: nothing was claimed. No exit.
     REJECTED = "rejected"
@@ -32,7 +32,7 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
     # claimd's own fault, after three attempts that cost a worker. Goes back to work by resume.
     FAILED = "failed"
-    # Its claims are being given back. Goes to `reverted`. A crash leaves expired leases, as above.
+    # Its claims are being given back by its child. Goes to `reverted` when that ends. A crash changes nothing here.
     REVERTING = "reverting"
     # All its claims that could be given back were. No exit.
     REVERTED = "reverted"
@@ -60,6 +60,14 @@ READABLE: Final = frozenset({_S.PREVIEWED, _S.COMPLETED, _S.REJECTED, _S.CANCELL
 RUNNING: Final = frozenset({_S.RECEIVED, _S.RESOLVING, _S.APPLYING, _S.REVERTING})
 
 
+class Operation(StrEnum):
+    """What a batch does with the devices that its rows name."""
+
+    CLAIM = "claim"
+    REVERT = "revert"  # gives back what its parent has claimed
+    PLAN = "plan"  # changes when subscriptions start
+
+
 class Mode(StrEnum):
     PARTIAL = "partial"
     ATOMIC = "atomic"
@@ -77,6 +85,10 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     INVALID_IDENTIFIER = "invalid_identifier"
     NOT_PROCESSED = "not_processed"
+    RELEASED = "released"  # of a revert: free again, as before the claim
+    NOT_YOURS = "not_yours"  # of a revert or a plan: not held by the project, or by another batch
+    ALREADY_ACTIVE = "already_active"  # of a revert or a plan: its prepaid time is running, or over
+    SCHEDULED = "scheduled"  # of a plan: starts when the plan says
 
     @property
     def number(self) -> int:
@@ -92,7 +104,18 @@ _OUTCOMES: Final = {number: outcome for outcome, number in _OUTCOME_NUMBERS.item
 PENDING: Final = 0  # resolved, and not yet decided by an apply step
 
 # A row with any other outcome is one that its sender has to look at.
-SUCCESSES: Final = frozenset({Outcome.CLAIMED, Outcome.CLAIMABLE, Outcome.ALREADY_YOURS, Outcome.DUPLICATE})
+SUCCESSES: Final = frozenset(
+    {
+        Outcome.CLAIMED,
+        Outcome.CLAIMABLE,
+        Outcome.ALREADY_YOURS,
+        Outcome.DUPLICATE,
+        Outcome.RELEASED,
+        Outcome.SCHEDULED,
+    }
+)
+# What an operation is meant to end in; the table of results has an index on all others.
+USUAL: Final = frozenset({Outcome.CLAIMED, Outcome.RELEASED, Outcome.SCHEDULED})
 # One of these rejects an atomic batch.
 BAD: Final = frozenset({Outcome.NOT_FOUND, Outcome.INVALID_IDENTIFIER, Outcome.ALREADY_CLAIMED, Outcome.NOT_CLAIMABLE})
 
@@ -107,6 +130,7 @@ class Reason(StrEnum):
     MASKED_CODE = "masked_code"
     MISSING_CODE = "missing_code"
     MISSING_SERIAL_NUMBER = "missing_serial_number"
+    BAD_ACTIVATION_DATE = "bad_activation_date"
 
     @property
     def number(self) -> int:
@@ -144,6 +168,47 @@ class Queue(StrEnum):
     INTERACTIVE = "interactive"
     BULK = "bulk"
     PERIODIC = "periodic"
+
+
+class SubscriptionState(StrEnum):
+    """Where the prepaid period of a device stands: its meaning, its exits, and what a crash leaves."""
+
+    # In stock: nobody has claimed the device. Goes to `scheduled` with its claim.
+    DORMANT = "dormant"
+    # Claimed; `activate_at` is known once its batch has ended. Goes to `active` when that is due, back to `dormant`
+    # when the batch is reverted. A crash changes nothing: what is due stays due.
+    SCHEDULED = "scheduled"
+    # The prepaid time is running. Goes to `expired` at its end.
+    ACTIVE = "active"
+    # The prepaid time is over. No exit.
+    EXPIRED = "expired"
+
+
+class PeriodicTask(StrEnum):
+    """What beat asks for at intervals, by the names that Flower shows."""
+
+    SWEEP = "maintenance.sweep"
+    PRUNE = "maintenance.prune"
+    ACTIVATE = "subscriptions.activate_due"
+    EXPIRE = "subscriptions.expire_due"
+    REMIND = "subscriptions.remind"
+    DELIVER = "reports.deliver_due"
+    DIGEST = "reports.digest"
+    RETAIN = "retention.prune"
+
+
+class EventType(StrEnum):
+    """What endpoints can subscribe to."""
+
+    BATCH_COMPLETED = "batch.completed"
+    BATCH_REJECTED = "batch.rejected"
+    BATCH_FAILED = "batch.failed"
+    BATCH_CANCELLED = "batch.cancelled"
+    BATCH_REVERTED = "batch.reverted"
+    SUBSCRIPTIONS_ACTIVATED = "subscriptions.activated"
+    SUBSCRIPTIONS_EXPIRING = "subscriptions.expiring"
+    DIGEST_DAILY = "digest.daily"
+    PING = "ping"
 
 
 class Role(StrEnum):

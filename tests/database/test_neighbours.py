@@ -6,7 +6,7 @@ from tests.claims import Sender, add_devices, new_sender, send
 from worker.batches import get_batch, work
 from worker.runtime import Runtime
 from worker.settings import Settings
-from worker.states import Queue, WorkKind
+from worker.states import PeriodicTask, Queue, WorkKind
 
 
 class Listener:
@@ -18,6 +18,9 @@ class Listener:
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
         assert (kind, queue, times) == (WorkKind.RESOLVE, Queue.INTERACTIVE, 1)
         self.heard.append(batch_id)
+
+    def nudge(self, task: PeriodicTask) -> None:
+        raise AssertionError(task)
 
     def waiting(self, queue: Queue) -> int | None:
         assert queue

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from worker.states import PENDING, Outcome
+from worker.states import PENDING, SUCCESSES, Outcome
 
 # `device_key` 0: the row led to no device. `outcome` 0: to be decided by apply. `duplicate_of` 0: no duplicate.
 ENTRY: Final = np.dtype(
@@ -28,6 +28,8 @@ ENTRY: Final = np.dtype(
 PENDING_DEVICE: Final = np.dtype([("device_key", "<i8"), ("slot", "<i4")])
 # What apply decided for one device; `holder` is the key of the project that held it, 0 for none.
 VERDICT: Final = np.dtype([("outcome", "u1"), ("holder", "<i8")])
+
+_SUCCESSES: Final = [outcome.number for outcome in SUCCESSES]
 
 Entries: TypeAlias = npt.NDArray[Any]
 Pending: TypeAlias = npt.NDArray[Any]
@@ -83,6 +85,12 @@ def count_outcomes(entries: Entries) -> dict[str, int]:
     """How many entries have each outcome; without those that none has."""
     counts = np.bincount(entries["outcome"], minlength=len(Outcome) + 1)
     return {outcome.value: int(counts[outcome.number]) for outcome in Outcome if counts[outcome.number]}
+
+
+def count_failed_rows(entries: Entries) -> int:
+    """How many rows have a result that their sender has to look at; a row is never in two parts."""
+    failed = entries["row"][~np.isin(entries["outcome"], _SUCCESSES)]
+    return len(np.unique(failed))
 
 
 def has_any(outcomes: npt.NDArray[Any], wanted: frozenset[Outcome]) -> bool:

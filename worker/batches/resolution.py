@@ -52,6 +52,7 @@ def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Res
 
 def _opener(runtime: Runtime, batch: Batch, connection: Connection | None) -> Callable[[], Iterator[bytes]]:
     """Opens the input as often as needed; with a connection of its caller it is fetched once and kept."""
+    assert batch.upload_key is not None, batch.key  # noqa: S101  # the database lets only a source of devices come later
     if connection is None:
         return partial(read_input, runtime, batch.upload_key)
     blocks = list(read_input(runtime, batch.upload_key, connection=connection))

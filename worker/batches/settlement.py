@@ -10,13 +10,13 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from worker.batches.comparison import Preview
-from worker.batches.entries import VERDICT, Entries, Verdicts, count_outcomes, decide
+from worker.batches.entries import VERDICT, Entries, Verdicts, count_failed_rows, count_outcomes, decide
 from worker.errors import LostLease
 from worker.intake import Dialect
-from worker.queries import batches, outcomes
+from worker.queries import batches, events, outcomes
 from worker.queries.batches import Batch
 from worker.settings import Settings
-from worker.states import BatchState
+from worker.states import BatchState, Operation, PeriodicTask
 
 Parts = Callable[[], Iterable[Entries]]
 
@@ -27,12 +27,14 @@ class Tally:
 
     totals: Counter[str] = field(default_factory=Counter)
     results: int = 0
+    failed_rows: int = 0
     changed: int = 0
     known: int = 0
 
     def add(self, decided: Entries) -> None:
         self.totals.update(count_outcomes(decided))
         self.results += len(decided)
+        self.failed_rows += count_failed_rows(decided)
 
     def drift(self, preview: Preview | None) -> int | None:
         """How many results differ from the preview, with those that only the preview had."""
@@ -55,10 +57,12 @@ class Ending:
 
 def settle(
     connection: Connection, settings: Settings, batch: Batch, parts: Parts, verdicts: Verdicts, ending: Ending
-) -> None:
+) -> list[PeriodicTask]:
     """Write the results and end the batch.
 
     `verdicts` has one place for each entry of all parts together.
+
+    Returns what to ask for once this is committed.
 
     Raises:
         LostLease: someone else ended the batch.
@@ -76,20 +80,33 @@ def settle(
         "results_total": tally.results,
         "totals": dict(tally.totals),
         "drift": tally.drift(preview),
+        "failed_rows": tally.failed_rows,
+        "hold_window": settings.hold_window,
         "preview_lifetime": settings.preview_lifetime,
     }
     if not batches.finish_batch(connection, batch.key, values):
         raise LostLease
+    return _next_tasks(connection, settings, batch)
 
 
-def end_without_results(connection: Connection, settings: Settings, batch: Batch, problem: dict[str, Any]) -> None:
-    """Reject an input that could not be read as a whole.
+def _next_tasks(connection: Connection, settings: Settings, batch: Batch) -> list[PeriodicTask]:
+    tasks = [PeriodicTask.DELIVER] if events.emit_batch_event(connection, batch.key, settings.delivery_lifetime) else []
+    is_due = batch.operation is not Operation.REVERT and not settings.hold_window
+    return [*tasks, PeriodicTask.ACTIVATE] if is_due else tasks
+
+
+def end_without_results(
+    connection: Connection, settings: Settings, batch: Batch, problem: dict[str, Any]
+) -> list[PeriodicTask]:
+    """Reject an input that could not be read as a whole; returns as `settle`.
 
     Raises:
         LostLease: someone else ended the batch.
     """
     no_parts: Parts = list
-    settle(connection, settings, batch, no_parts, np.zeros(0, dtype=VERDICT), Ending(BatchState.REJECTED, problem))
+    return settle(
+        connection, settings, batch, no_parts, np.zeros(0, dtype=VERDICT), Ending(BatchState.REJECTED, problem)
+    )
 
 
 def end_state(batch: Batch, problem: dict[str, Any] | None, *, poisoned: bool = False) -> BatchState:

@@ -29,7 +29,7 @@ from worker.queries import batches, leases, outcomes, packed, work
 from worker.queries.batches import Batch
 from worker.queries.leases import WorkItem
 from worker.runtime import Runtime
-from worker.states import BatchState, Queue, WorkKind
+from worker.states import BatchState, PeriodicTask, Queue, WorkKind
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ class Ring:
     times: int = 1
 
 
-def resolve(runtime: Runtime, connection: Connection, item: WorkItem) -> list[Ring]:
+Rings = list[Ring | PeriodicTask]
+
+
+def resolve(runtime: Runtime, connection: Connection, item: WorkItem) -> Rings:
     """Find out what the input names; a small batch is claimed and reported in the same breath.
 
     Raises:
@@ -51,16 +54,14 @@ def resolve(runtime: Runtime, connection: Connection, item: WorkItem) -> list[Ri
         with one_snapshot(connection):
             found = resolve_input(runtime, connection, item.batch)
     except InputRejected as rejected:
-        _reject(runtime, connection, item, rejected)
-        return []
+        return _reject(runtime, connection, item, rejected)
     pending = mark_duplicates(found.entries)
     if item.batch.cancelled or len(pending) <= runtime.settings.chunk_size:
-        _complete(runtime, connection, item, found, pending)
-        return []
+        return _complete(runtime, connection, item, found, pending)
     return _hand_out(runtime, connection, item, found, pending)
 
 
-def apply(_runtime: Runtime, connection: Connection, item: WorkItem) -> list[Ring]:
+def apply(_runtime: Runtime, connection: Connection, item: WorkItem) -> Rings:
     """Claim the chunks of one work item, in one transaction.
 
     Raises:
@@ -81,7 +82,7 @@ def apply(_runtime: Runtime, connection: Connection, item: WorkItem) -> list[Rin
     return [Ring(WorkKind.FINISH, item.batch.queue)] if last else []
 
 
-def finish(runtime: Runtime, connection: Connection, item: WorkItem) -> list[Ring]:
+def finish(runtime: Runtime, connection: Connection, item: WorkItem) -> Rings:
     """Write the results in the order of the report and end the batch.
 
     Raises:
@@ -94,11 +95,11 @@ def finish(runtime: Runtime, connection: Connection, item: WorkItem) -> list[Rin
         ending = settlement.Ending(state, POISONED if state is BatchState.FAILED else batch.problem)
         parts = _stored_parts(connection, batch)
         verdicts = _stored_verdicts(connection, batch, sum(map(len, parts)))
-        settlement.settle(connection, runtime.settings, batch, lambda: parts, verdicts, ending)
+        tasks = settlement.settle(connection, runtime.settings, batch, lambda: parts, verdicts, ending)
         if state is not BatchState.FAILED:
             packed.forget_packed(connection, batch.key)
         _end(connection, item)
-    return []
+    return [*tasks]
 
 
 POISONED = {
@@ -109,13 +110,14 @@ POISONED = {
 }
 
 
-def _reject(runtime: Runtime, connection: Connection, item: WorkItem, rejected: InputRejected) -> None:
+def _reject(runtime: Runtime, connection: Connection, item: WorkItem, rejected: InputRejected) -> Rings:
     with connection.begin():
-        settlement.end_without_results(connection, runtime.settings, item.batch, rejected.problem())
+        tasks = settlement.end_without_results(connection, runtime.settings, item.batch, rejected.problem())
         _end(connection, item)
+    return [*tasks]
 
 
-def _complete(runtime: Runtime, connection: Connection, item: WorkItem, found: Resolution, pending: Pending) -> None:
+def _complete(runtime: Runtime, connection: Connection, item: WorkItem, found: Resolution, pending: Pending) -> Rings:
     batch = item.batch
     parts = partial(cut_parts, found.entries, runtime.settings.chunk_size)
     with connection.begin():
@@ -126,13 +128,12 @@ def _complete(runtime: Runtime, connection: Connection, item: WorkItem, found: R
         state = settlement.end_state(batch, judgement.problem)
         problem = judgement.problem or batch.problem
         ending = settlement.Ending(state, problem, found.dialect, found.rows_total, replaces=item.number > 0)
-        settlement.settle(connection, runtime.settings, batch, parts, verdicts, ending)
+        tasks = settlement.settle(connection, runtime.settings, batch, parts, verdicts, ending)
         _end(connection, item)
+    return [*tasks]
 
 
-def _hand_out(
-    runtime: Runtime, connection: Connection, item: WorkItem, found: Resolution, pending: Pending
-) -> list[Ring]:
+def _hand_out(runtime: Runtime, connection: Connection, item: WorkItem, found: Resolution, pending: Pending) -> Rings:
     batch, again = item.batch, runtime.settings.ring_again_after
     chunks = cut_chunks(pending, runtime.settings.chunk_size)
     as_one = _is_judged_as_one(batch, len(pending))

@@ -31,15 +31,16 @@ def sweep(runtime: Runtime) -> SweepReport:
     return SweepReport(sum(_sweep_queue(runtime, queue) for queue in (Queue.INTERACTIVE, Queue.BULK)))
 
 
-def prune(runtime: Runtime) -> None:
-    """Cancel previews that have lapsed and forget uploads that went silent, up to a hundred of each."""
+def prune(runtime: Runtime) -> int:
+    """Cancel previews that have lapsed and forget uploads that went silent, up to a hundred of each; returns how many."""
     with runtime.transaction() as connection:
         lapsed = batches.lapse_previews(connection, LAPSED)
         for row in lapsed:
             work.start_over(connection, row.key, Queue(row.queue), runtime.settings.ring_again_after)
-        uploads.drop_expired_uploads(connection)
+        silent = uploads.drop_expired_uploads(connection)
     for row in lapsed:
         runtime.doorbell.ring(WorkKind.RESOLVE, row.public_id, Queue(row.queue))
+    return len(lapsed) + silent
 
 
 def _sweep_queue(runtime: Runtime, queue: Queue) -> int:

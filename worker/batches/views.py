@@ -41,6 +41,9 @@ def batch_document(row: RowMapping) -> dict[str, Any]:
         "preview_expires_at": rfc3339(row["preview_expires_at"]),
         "estimated_finish_at": rfc3339(_estimate(row)),
         "finished_at": rfc3339(row["finished_at"]),
+        "hold_until": rfc3339(row["hold_until"]),
+        "activate_on": row["activate_on"] and row["activate_on"].isoformat(),
+        "activate_at": rfc3339(row["activate_at"]),
         "links": _links(row["public_id"]),
     }
 
@@ -53,7 +56,7 @@ def rfc3339(moment: datetime | None) -> str | None:
 
 
 def _rows_done(row: RowMapping, state: BatchState) -> int:
-    if state in READABLE:
+    if state in READABLE or state is BatchState.REVERTING:
         return int(row["rows_total"] or 0)
     return int((row["rows_total"] or 0) * (row["share_done"] or 0))
 

@@ -12,15 +12,15 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.batches import steps
 from worker.batches.faults import is_innocent
-from worker.batches.steps import POISONED, Ring
+from worker.batches.steps import POISONED, Rings
 from worker.database import bound_session, one_statement
 from worker.errors import LostLease
-from worker.queries import batches, leases
+from worker.queries import batches, events, leases
 from worker.queries.leases import Orphan, WorkItem
 from worker.runtime import Runtime
-from worker.states import Queue, WorkKind
+from worker.states import PeriodicTask, Queue, WorkKind
 
-Step: TypeAlias = Callable[[Runtime, Connection, WorkItem], list[Ring]]
+Step: TypeAlias = Callable[[Runtime, Connection, WorkItem], Rings]
 
 log = structlog.get_logger()
 
@@ -77,7 +77,10 @@ def _work_on(runtime: Runtime, connection: Connection, item: WorkItem, step: Ste
     """Whether the step was done; then all that it rings for is rung."""
     rings = _carry_out(runtime, connection, item, step)
     for ring in rings or ():
-        runtime.doorbell.ring(ring.kind, item.batch.public_id, ring.queue, ring.times)
+        if isinstance(ring, PeriodicTask):
+            runtime.doorbell.nudge(ring)
+        else:
+            runtime.doorbell.ring(ring.kind, item.batch.public_id, ring.queue, ring.times)
     return rings is not None
 
 
@@ -109,12 +112,12 @@ def _take_orphan(
     if orphan.backend_pid is not None and orphan.backend_start is not None:
         leases.end_backend(connection, orphan.backend_pid, orphan.backend_start)
     if orphan.attempts >= runtime.settings.max_attempts:
-        _give_up(connection, orphan)
+        _give_up(runtime, connection, orphan)
         return None
     return leases.take_over(connection, orphan.key, terms, _backend_of(connection))
 
 
-def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring] | None:
+def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> Rings | None:
     """What to ring for when the step is done; None if it was not."""
     bound = log.bind(batch_id=item.batch.public_id, step=item.kind.value, number=item.number, attempt=item.attempts)
     started = time.monotonic()
@@ -136,7 +139,7 @@ def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: S
     return rings
 
 
-def _try(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> list[Ring]:
+def _try(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> Rings:
     for _ in range(TRIES_UNDER_ONE_LEASE - 1):
         try:
             return step(runtime, connection, item)
@@ -165,12 +168,13 @@ def _terms(runtime: Runtime) -> leases.Terms:
     return leases.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
 
 
-def _give_up(connection: Connection, orphan: Orphan) -> None:
+def _give_up(runtime: Runtime, connection: Connection, orphan: Orphan) -> None:
     """Isolate what ended its worker again and again; the other steps of the batch go on."""
     log.error("step given up", batch_id=orphan.batch_id, step=orphan.kind.value, attempts=orphan.attempts)
     leases.poison_item(connection, orphan.key)
     if orphan.kind is not WorkKind.APPLY:
         batches.fail_batch(connection, orphan.batch_key, POISONED)
+        events.emit_batch_event(connection, orphan.batch_key, runtime.settings.delivery_lifetime)
 
 
 def _bound(connection: Connection, limit: timedelta) -> None:

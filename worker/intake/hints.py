@@ -19,6 +19,7 @@ _HINTS: Final = MappingProxyType(
         Reason.MASKED_CODE: "Reports show claim codes as ***. Put the code itself in again.",
         Reason.MISSING_CODE: "A serial number is accepted only together with its claim_code.",
         Reason.MISSING_SERIAL_NUMBER: "A claim code is accepted only together with its serial_number.",
+        Reason.BAD_ACTIVATION_DATE: "Write activate_on as 2027-01-31, up to 24 months ahead, or leave it empty.",
     }
 )
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
-from worker.states import BatchState, Mode, Queue
+from worker.states import BatchState, Mode, Operation, Queue
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,16 @@ class Batch:
 
     key: int
     public_id: str
+    organization_key: int
     project_key: int
+    parent_key: int | None
+    operation: Operation
     state: BatchState
     mode: Mode
     queue: Queue
     source: str
-    upload_key: int
+    upload_key: int | None
+    activate_on: date | None
     input_bytes: int
     preview: bool
     confirmed: bool
@@ -45,7 +49,8 @@ class Batch:
         return not self.only_looks and (self.mode is Mode.ATOMIC or self.require_unchanged)
 
 
-BATCH_COLUMNS = """b.key, b.public_id, b.project_key, b.state, b.mode, b.queue, b.source, b.upload_key, b.input_bytes,
+BATCH_COLUMNS = """b.key, b.public_id, b.organization_key, b.project_key, b.parent_key, b.operation, b.state, b.mode,
+    b.queue, b.source, b.upload_key, b.activate_on, b.input_bytes,
     b.preview, b.confirmed_at is not null as confirmed, b.cancel_requested_at is not null as cancelled,
     b.require_unchanged, b.max_claims, b.problem, b.dialect, b.rows_total"""
 
@@ -54,6 +59,7 @@ def batch_from_row(row: RowMapping) -> Batch:
     """The batch in a row that has (at least) BATCH_COLUMNS."""
     values = {name: row[name] for name in Batch.__dataclass_fields__}
     values |= {
+        "operation": Operation(row["operation"]),
         "state": BatchState(row["state"]),
         "mode": Mode(row["mode"]),
         "queue": Queue(row["queue"]),
@@ -103,20 +109,34 @@ _CONFIRM = text("""
 _REQUEST_CANCEL = text("""
     update batch set cancel_requested_at = clock_timestamp()
     where key = :batch and cancel_requested_at is null
-      and state in ('received', 'resolving', 'applying', 'previewed')""")
+      and operation <> 'revert' and state in ('received', 'resolving', 'applying', 'previewed')""")
 _RESUME = text("""
     update batch set state = :state, finished_at = null, problem = null, results_total = null, totals = '{}'
     where key = :batch and state = 'failed'""")
 _START_APPLYING = text("""
     update batch set state = 'applying', dialect = :dialect, rows_total = :rows_total, queue = :queue
     where key = :batch and state in ('received', 'resolving')""").bindparams(bindparam("dialect", type_=JSONB))
+# What a claim leaves behind is due from here on: once its hold window is over, and not before the day it wished for.
 _FINISH = text("""
-    update batch set state = :state, problem = :problem, dialect = coalesce(:dialect, dialect),
-        rows_total = coalesce(:rows_total, rows_total), results_total = :results_total, totals = :totals,
-        drift = :drift,
-        finished_at = case when :state <> 'previewed' then clock_timestamp() end,
-        preview_expires_at = case when :state = 'previewed' then clock_timestamp() + :preview_lifetime end
-    where key = :batch and state in ('received', 'resolving', 'applying', 'previewed')""").bindparams(
+    with hold as (
+        select b.key, case when b.operation = 'claim' and :state in ('completed', 'cancelled')
+                then business_now() + :hold_window end as hold_until,
+            b.activate_on::timestamp at time zone o.time_zone as wished
+        from batch b join organization o on o.key = b.organization_key where b.key = :batch
+    ), ended as (
+        update batch set state = :state, problem = :problem, dialect = coalesce(:dialect, dialect),
+            rows_total = coalesce(:rows_total, rows_total), results_total = :results_total, totals = :totals,
+            drift = :drift, failed_rows = :failed_rows, hold_until = hold.hold_until,
+            activate_at = case when hold.hold_until is not null then greatest(hold.hold_until, hold.wished) end,
+            finished_at = case when :state <> 'previewed' then clock_timestamp() end,
+            preview_expires_at = case when :state = 'previewed' then clock_timestamp() + :preview_lifetime end
+        from hold where batch.key = hold.key and state in ('received', 'resolving', 'applying', 'previewed')
+        returning batch.key, batch.activate_at, batch.totals
+    ), due as (
+        insert into activation (batch_key, activate_at)
+        select key, activate_at from ended where activate_at is not null and totals ? 'claimed'
+    )
+    select count(*) from ended""").bindparams(
     bindparam("problem", type_=JSONB(none_as_null=True)),
     bindparam("dialect", type_=JSONB(none_as_null=True)),
     bindparam("totals", type_=JSONB),
@@ -208,7 +228,7 @@ def start_applying(connection: Connection, batch: int, dialect: dict[str, Any], 
 
 def finish_batch(connection: Connection, batch: int, values: Mapping[str, object]) -> bool:
     """Whether the batch was still open; it is in its end state (or `previewed`) now."""
-    return connection.execute(_FINISH, {"batch": batch, **values}).rowcount == 1
+    return bool(connection.execute(_FINISH, {"batch": batch, **values}).scalar_one())
 
 
 def set_problem(connection: Connection, batch: int, problem: dict[str, Any]) -> None:

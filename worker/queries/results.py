@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, text
 
-from worker.states import SUCCESSES, NamedBy, Outcome
+from worker.states import SUCCESSES, USUAL, NamedBy, Outcome
 
 _BATCH = text("""
     select batch.key, batch.public_id, batch.organization_key, project_key, state, source, dialect, upload_key,
@@ -60,9 +60,10 @@ _PAGE = f"""
     cross join lateral (select {_NAMED_KIT.format(row="page.duplicate_of_row")} as first_kit_id offset 0) as first
     order by page.row, position"""
 _ALL_RESULTS = text(_PAGE.format(having=""))
-_CLAIMED_RESULTS = text(_PAGE.format(having=f"and outcome = {Outcome.CLAIMED.number}"))
+_USUAL_RESULTS = text(_PAGE.format(having="and outcome = :outcome"))
 # The condition of the partial index has to stand here as it stands there.
-_OTHER_RESULTS = text(_PAGE.format(having=f"and outcome = :outcome and outcome <> {Outcome.CLAIMED.number}"))
+_USUAL = ", ".join(str(number) for number in sorted(outcome.number for outcome in USUAL))
+_OTHER_RESULTS = text(_PAGE.format(having=f"and outcome = :outcome and outcome not in ({_USUAL})"))
 
 _KITS = text("""
     select named.row, coalesce(kit.shown_id, kit.kit_id) as kit_id, found.devices, found.outcomes
@@ -221,9 +222,8 @@ def fetch_results(
     values = reader.values() | {"row": after[0], "position": after[1], "count": count}
     if outcome is None:
         return connection.execute(_ALL_RESULTS, values).all()
-    if outcome is Outcome.CLAIMED:
-        return connection.execute(_CLAIMED_RESULTS, values).all()
-    return connection.execute(_OTHER_RESULTS, values | {"outcome": outcome.number}).all()
+    statement = _USUAL_RESULTS if outcome in USUAL else _OTHER_RESULTS
+    return connection.execute(statement, values | {"outcome": outcome.number}).all()
 
 
 def fetch_kits(connection: Connection, batch: int, after: int, count: int) -> Sequence[Row[Any]]:

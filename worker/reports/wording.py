@@ -1,10 +1,53 @@
 """What a result is called in plain English, and what to do about it."""
 
 from dataclasses import dataclass
-from typing import assert_never
+from types import MappingProxyType
+from typing import Final
 
 from worker.intake import hint_for_reason
 from worker.states import Outcome, Reason
+
+_DETAILS: Final = MappingProxyType(
+    {
+        Outcome.CLAIMED: "Claimed for the project.",
+        Outcome.CLAIMABLE: "Would be claimed for the project.",
+        Outcome.ALREADY_YOURS: "The project held it already.",
+        Outcome.ALREADY_CLAIMED: "Held by {holder}.",
+        Outcome.NOT_CLAIMABLE: "Nobody holds it, but it carries no prepaid subscription.",
+        Outcome.NOT_FOUND: (
+            "There is no such device or kit, or the serial number and the claim code do not open a device."
+        ),
+        Outcome.DUPLICATE: "The same device as row {row}{in_kit}.",
+        Outcome.INVALID_IDENTIFIER: "This cannot be an identifier.",
+        Outcome.NOT_PROCESSED: "The batch was cancelled or rejected before this was claimed.",
+        Outcome.RELEASED: "Given back; its subscription had not started.",
+        Outcome.NOT_YOURS: "The project does not hold it, or not by that batch.",
+        Outcome.ALREADY_ACTIVE: "Its subscription has started already.",
+        Outcome.SCHEDULED: "Its subscription starts as planned.",
+    }
+)
+_HINTS: Final = MappingProxyType(
+    {
+        Outcome.ALREADY_CLAIMED: "Ask its holder to release it, then send this row again.",
+        Outcome.NOT_CLAIMABLE: "Ask the seller of the device for a subscription, then send this row again.",
+        Outcome.NOT_FOUND: "Compare it with the label on the device or the box, then send this row again.",
+        Outcome.NOT_PROCESSED: "Send this row again.",
+        Outcome.NOT_YOURS: "Look up which project holds it; what another one holds cannot be changed from here.",
+        Outcome.ALREADY_ACTIVE: "Leave this row out: prepaid time that has started cannot be taken back or moved.",
+    }
+)
+_REASONS: Final = MappingProxyType(
+    {
+        Reason.MANGLED_BY_SPREADSHEET: "A spreadsheet has turned the identifier into a rounded number.",
+        Reason.TOO_LONG: "This is longer than an identifier can be.",
+        Reason.BAD_CHARACTER: "There is a character in it that no identifier has.",
+        Reason.EMPTY: "The row names no device and no kit.",
+        Reason.MASKED_CODE: "The claim code is ***, as reports show it.",
+        Reason.MISSING_CODE: "There is a serial number without a claim code.",
+        Reason.MISSING_SERIAL_NUMBER: "There is a claim code without a serial number.",
+        Reason.BAD_ACTIVATION_DATE: "Its activate_on is no day from today to 24 months ahead, written as 2027-01-31.",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -16,73 +59,17 @@ class Particulars:
     holder: str | None = None  # the holding project, if the reader sees it
 
 
-def detail(outcome: Outcome, reason: Reason | None, told: Particulars) -> str:  # noqa: PLR0911  # one case for each outcome
+def detail(outcome: Outcome, reason: Reason | None, told: Particulars) -> str:
     """One sentence that says what became of a device."""
-    match outcome:
-        case Outcome.CLAIMED:
-            return "Claimed for the project."
-        case Outcome.CLAIMABLE:
-            return "Would be claimed for the project."
-        case Outcome.ALREADY_YOURS:
-            return "The project held it already."
-        case Outcome.ALREADY_CLAIMED:
-            return f"Held by {_holder(told)}."
-        case Outcome.NOT_CLAIMABLE:
-            return "Nobody holds it, but it carries no prepaid subscription."
-        case Outcome.NOT_FOUND:
-            return "There is no such device or kit, or the serial number and the claim code do not open a device."
-        case Outcome.DUPLICATE:
-            return f"The same device as row {told.duplicate_of_row}{_in_kit(told)}."
-        case Outcome.INVALID_IDENTIFIER:
-            return "This cannot be an identifier." if reason is None else f"{reason}: {_why(reason)}"
-        case Outcome.NOT_PROCESSED:
-            return "The batch was cancelled or rejected before this was claimed."
-        case _:
-            assert_never(outcome)
+    if reason is not None and outcome is Outcome.INVALID_IDENTIFIER:
+        return f"{reason}: {_REASONS[reason]}"
+    holder = "someone else" if told.holder is None else f"your project '{told.holder}'"
+    in_kit = "" if told.kit_id is None else f" (kit {told.kit_id})"
+    return _DETAILS[outcome].format(holder=holder, row=told.duplicate_of_row, in_kit=in_kit)
 
 
 def hint(outcome: Outcome, reason: Reason | None) -> str | None:
     """What its sender can do about it; nothing for successes."""
-    match outcome:
-        case Outcome.CLAIMED | Outcome.CLAIMABLE | Outcome.ALREADY_YOURS | Outcome.DUPLICATE:
-            return None
-        case Outcome.ALREADY_CLAIMED:
-            return "Ask its holder to release it, then send this row again."
-        case Outcome.NOT_CLAIMABLE:
-            return "Ask the seller of the device for a subscription, then send this row again."
-        case Outcome.NOT_FOUND:
-            return "Compare it with the label on the device or the box, then send this row again."
-        case Outcome.INVALID_IDENTIFIER:
-            return None if reason is None else hint_for_reason(reason)
-        case Outcome.NOT_PROCESSED:
-            return "Send this row again."
-        case _:
-            assert_never(outcome)
-
-
-def _holder(told: Particulars) -> str:
-    return "someone else" if told.holder is None else f"your project '{told.holder}'"
-
-
-def _in_kit(told: Particulars) -> str:
-    return "" if told.kit_id is None else f" (kit {told.kit_id})"
-
-
-def _why(reason: Reason) -> str:  # noqa: PLR0911  # one case for each reason
-    match reason:
-        case Reason.MANGLED_BY_SPREADSHEET:
-            return "A spreadsheet has turned the identifier into a rounded number."
-        case Reason.TOO_LONG:
-            return "This is longer than an identifier can be."
-        case Reason.BAD_CHARACTER:
-            return "There is a character in it that no identifier has."
-        case Reason.EMPTY:
-            return "The row names no device and no kit."
-        case Reason.MASKED_CODE:
-            return "The claim code is ***, as reports show it."
-        case Reason.MISSING_CODE:
-            return "There is a serial number without a claim code."
-        case Reason.MISSING_SERIAL_NUMBER:
-            return "There is a claim code without a serial number."
-        case _:
-            assert_never(reason)
+    if outcome is Outcome.INVALID_IDENTIFIER and reason is not None:
+        return hint_for_reason(reason)
+    return _HINTS.get(outcome)

@@ -7,10 +7,11 @@ from celery import Celery
 from celery.signals import setup_logging
 from kombu import Queue as KombuQueue
 
+from worker.operations.periodic import INTERVALS
 from worker.settings import Settings
 from worker.states import Queue
 
-TASK_MODULES = ("worker.tasks.claims", "worker.tasks.maintenance")
+TASK_MODULES = ("worker.tasks.claims", "worker.tasks.periodic")
 PERIODIC_EXPIRY = 60.0
 
 _BROKER: dict[str, Any] = {
@@ -67,7 +68,7 @@ def build_app(settings: Settings, **broker_options: float) -> Celery:
         _OPTIONS,
         broker_transport_options=_BROKER | broker_options,
         task_queues=[KombuQueue(queue.value) for queue in Queue],
-        beat_schedule=_beat_schedule(settings),
+        beat_schedule=_beat_schedule(),
         **_time_limits(settings),
     )
     return app
@@ -85,16 +86,15 @@ def _time_limits(settings: Settings) -> dict[str, float]:
     return {"task_soft_time_limit": beyond + 60, "task_time_limit": beyond + 120}
 
 
-def _beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+def _beat_schedule() -> dict[str, dict[str, Any]]:
     # A tick that nobody took in time is worth nothing: the next one says the same.
-    sweep = max(30.0, settings.sweep_interval.total_seconds())
     return {
-        name: {
-            "task": f"maintenance.{name}",
-            "schedule": seconds,
-            "options": {"queue": Queue.PERIODIC.value, "expires": min(seconds, PERIODIC_EXPIRY)},
+        task.value: {
+            "task": task.value,
+            "schedule": interval.total_seconds(),
+            "options": {"queue": Queue.PERIODIC.value, "expires": min(interval.total_seconds(), PERIODIC_EXPIRY)},
         }
-        for name, seconds in {"sweep": sweep, "prune": 300.0}.items()
+        for task, interval in INTERVALS.items()
     }
 
 

@@ -15,7 +15,7 @@ from redis import RedisError
 
 from worker.broker import connect_broker
 from worker.settings import Settings
-from worker.states import Queue, WorkKind
+from worker.states import PeriodicTask, Queue, WorkKind
 from worker.tasks.app import build_app
 from worker.tasks.names import task_name
 
@@ -26,19 +26,17 @@ _TIMEOUT = 1.0
 _IMPATIENT = {"socket_timeout": _TIMEOUT, "socket_connect_timeout": _TIMEOUT, "max_retries": 0}
 _SILENCE = 5.0
 _ENOUGH_WAITING = 20
+_ENOUGH_NUDGES = 8
 _UNREACHABLE = (OperationalError, RedisError, OSError)
 
 
 @dataclass(frozen=True)
 class _Ring:
-    kind: WorkKind
-    batch_id: str
+    task: str
+    arguments: tuple[str, ...]
     queue: Queue
-    times: int
-
-    @property
-    def is_for_a_small_batch(self) -> bool:
-        return self.kind is WorkKind.RESOLVE and self.queue is Queue.INTERACTIVE
+    times: int = 1
+    is_spared_beyond: int | None = None  # so many waiting messages: whoever answers those sees to this one, too
 
 
 class CeleryDoorbell:
@@ -57,7 +55,13 @@ class CeleryDoorbell:
 
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
         """Ask `times` workers to look. Never raises and never waits: the sweep rings again."""
-        self._sender_of_this_process().put(_Ring(kind, batch_id, queue, times))
+        is_small = kind is WorkKind.RESOLVE and queue is Queue.INTERACTIVE
+        spared = _ENOUGH_WAITING if is_small else None  # `run_neighbours`
+        self._sender_of_this_process().put(_Ring(task_name(kind), (batch_id,), queue, times, spared))
+
+    def nudge(self, task: PeriodicTask) -> None:
+        """Ask for a periodic task before its time. Never raises and never waits: it comes at its time anyway."""
+        self._sender_of_this_process().put(_Ring(task.value, (), Queue.PERIODIC, is_spared_beyond=_ENOUGH_NUDGES))
 
     def waiting(self, queue: Queue) -> int | None:
         """How many rings wait in `queue`; None if the broker cannot be asked, which takes a second."""
@@ -134,14 +138,14 @@ class _Publisher:
         self._producer: Any = None
 
     def publish(self, ring: _Ring) -> None:
-        if ring.is_for_a_small_batch and self._client.llen(ring.queue.value) >= _ENOUGH_WAITING:
-            return  # who answers those finds this batch, too: `run_neighbours`
+        if ring.is_spared_beyond is not None and self._client.llen(ring.queue.value) >= ring.is_spared_beyond:
+            return
         if self._producer is None:
             self._producer = self._app.amqp.Producer(self._app.connection_for_write(), auto_declare=False)
         for _ in range(ring.times):
             self._app.send_task(
-                task_name(ring.kind),
-                args=(ring.batch_id,),
+                ring.task,
+                args=ring.arguments,
                 queue=ring.queue.value,
                 producer=self._producer,
                 retry=False,

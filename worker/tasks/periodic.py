@@ -1,0 +1,30 @@
+"""Transport: what beat asks for at intervals. Doing it twice, or late, is harmless."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from celery import shared_task
+
+from worker.batches.sweep import prune, sweep
+from worker.operations.periodic import run_periodic
+from worker.runtime import Runtime
+from worker.states import PeriodicTask
+from worker.tasks.process import process_runtime
+
+USE_CASES: Final[Mapping[PeriodicTask, Callable[[Runtime], int]]] = MappingProxyType(
+    {
+        PeriodicTask.SWEEP: lambda runtime: sweep(runtime).rung,
+        PeriodicTask.PRUNE: prune,
+    }
+)
+
+
+def _register(task: PeriodicTask, use_case: Callable[[Runtime], int]) -> None:
+    @shared_task(name=task.value)
+    def run() -> None:
+        run_periodic(process_runtime(), task, use_case)
+
+
+for _task, _use_case in USE_CASES.items():
+    _register(_task, _use_case)
