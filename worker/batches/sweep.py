@@ -32,7 +32,7 @@ def sweep(runtime: Runtime) -> SweepReport:
 
 
 def prune(runtime: Runtime) -> int:
-    """Cancel previews that have lapsed and forget uploads that went silent, up to a hundred of each; returns how many."""
+    """Cancel up to a hundred lapsed previews, forget as many uploads that went silent; returns how many."""
     with runtime.transaction() as connection:
         lapsed = batches.lapse_previews(connection, LAPSED)
         for row in lapsed:
