@@ -197,6 +197,13 @@ class PeriodicTask(StrEnum):
     RETAIN = "retention.prune"
 
 
+class EndpointKind(StrEnum):
+    """By which channel an endpoint is told."""
+
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+
+
 class EventType(StrEnum):
     """What endpoints can subscribe to."""
 

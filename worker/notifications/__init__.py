@@ -1,0 +1,1 @@
+"""What claimd tells others without being asked: endpoints, webhooks, mail."""
