@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 
+from worker import crashpoints
 from worker.errors import EnvironmentProblem
 
 OLDEST_SERVER = 150_000
@@ -44,6 +45,7 @@ def build_engine(database_url: str, pool_size: int) -> Engine:
         },
     )
     event.listen(engine, "checkout", _refuse_closed)
+    crashpoints.watch(engine)
     return engine
 
 

@@ -16,6 +16,8 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from sqlalchemy import Connection
 
+from worker import crashpoints
+
 INT8_OID, INT8_ARRAY_OID = 20, 1016
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -65,7 +67,9 @@ def copy_rows(connection: Connection, table: str, parts: Iterable[tuple[list[Col
         for columns, rows in iterator:
             copy.write(held)
             held = encode_rows(columns, rows)
-        copy.write(held + TRAILER)
+        copy.write(held)
+        crashpoints.reach("worker.pgcopy.copy_rows:middle")
+        copy.write(TRAILER)
 
 
 def read_rows(connection: Connection, query: sql.Composable, sizes: dict[str, int]) -> npt.NDArray[Any]:
