@@ -9,7 +9,9 @@ ClaimdError
 │   ├── AlreadyExists       a name or an identifier is taken
 │   ├── ImportConflicts     lines of an inventory file contradict each other or the inventory
 │   ├── WrongState          it makes no sense in the batch's present state
-│   └── Invalid             an option or a body that cannot be understood
+│   ├── Invalid             an option or a body that cannot be understood
+│   ├── InputPruned         it was kept for so long and no longer
+│   └── ResultsPruned       the same
 └── LostLease               the work item was given to someone else, or taken back
 
 The first line of a class's docstring is the title that users see.
@@ -99,6 +101,20 @@ class Invalid(Refused):
 
     status = 422
     problem_type = "invalid-request"
+
+
+class InputPruned(Refused):
+    """The input is no longer kept."""
+
+    status = 410
+    problem_type = "input-pruned"
+
+
+class ResultsPruned(Refused):
+    """The results are no longer kept."""
+
+    status = 410
+    problem_type = "results-pruned"
 
 
 class LostLease(ClaimdError):
