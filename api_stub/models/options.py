@@ -1,8 +1,10 @@
 """What clients may ask for in a query."""
 
+import re
+from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from worker.states import Mode
@@ -10,6 +12,18 @@ from worker.states import Mode
 LARGEST_INT = 2**31 - 1
 # What may be left out; nobody can write a null into a query.
 Absent = SkipJsonSchema[None]
+_is_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+
+
+def iso_day(value: object) -> object:
+    """A day as it came, if it is written as one; numbers of seconds are not.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, str) and not _is_day(value):
+        raise ValueError("a day is written as 2027-01-31")
+    return value
 
 
 class SubmitQuery(BaseModel):
@@ -25,6 +39,12 @@ class SubmitQuery(BaseModel):
     )
     max_claims: Annotated[int, Field(ge=0, le=LARGEST_INT)] | Absent = Field(
         default=None, description="Reject the batch before claiming if it would claim more."
+    )
+    activate_on: Annotated[date, BeforeValidator(iso_day)] | Absent = Field(
+        default=None,
+        description="When the prepaid time of its devices starts: a day from today to 24 months ahead, in the time "
+        "zone of the organization. Without it, once the hold window is over.",
+        examples=["2027-01-31"],
     )
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from worker.batches.dates import check_activation_date
 from worker.batches.uploads import Upload
 from worker.batches.views import batch_document
 from worker.cursors import decode_cursor, encode_cursor
@@ -37,6 +39,7 @@ class SubmitOptions:
     reference: str | None = None
     parent: str | None = None
     max_claims: int | None = None
+    activate_on: date | None = None
     file_name: str | None = None
 
 
@@ -139,6 +142,8 @@ def _target(
 ) -> _Target:
     project = _visible_project(connection, principal, project_id)
     principal.require_change(project)
+    if options.activate_on is not None:
+        check_activation_date(connection, principal.organization_key, options.activate_on)
     limit = runtime.settings.max_waiting_batches
     if batches.count_waiting(connection, principal.organization_key, limit) >= limit:
         raise TooManyWaiting(f"{limit:,} batches of this organization are waiting already.", retry_after=5)
@@ -171,6 +176,7 @@ def _insert(
         "mode": options.mode,
         "preview": options.preview,
         "max_claims": options.max_claims,
+        "activate_on": options.activate_on,
         "reference": options.reference,
         "file_name": options.file_name,
         "parent_key": target.parent,

@@ -70,7 +70,7 @@ def batch_from_row(row: RowMapping) -> Batch:
 _INSERT = text("""
     with b as (
         insert into batch (public_id, organization_key, project_key, mode, preview, max_claims, reference, file_name,
-            parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by)
+            parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by, activate_on, accepted_on)
         values (:public_id, :organization_key, :project_key, :mode, :preview, :max_claims, :reference, :file_name,
             :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by)
         returning key, created_at

@@ -30,10 +30,12 @@ alter table batch
     add constraint batch_operation_check check (operation in ('claim', 'revert', 'plan')),
     add constraint batch_source_check check (source in ('csv', 'json', 'devices')),
     alter column upload_key drop not null,
+    add column accepted_on date,
     add column activate_on date,
     add column hold_until timestamptz,
     add column activate_at timestamptz,
     add column failed_rows int check (failed_rows >= 0),
+    add column mended_rows int check (mended_rows >= 0),
     add column input_pruned_at timestamptz,
     add column results_pruned_at timestamptz,
     add constraint only_devices_come_later check (upload_key is not null or source = 'devices' or input_pruned_at is not null),
@@ -44,6 +46,8 @@ alter table batch
         and activate_at >= hold_until),
     add constraint only_claims_are_reverted check (state not in ('reverting', 'reverted') or operation = 'claim');
 comment on column batch.source is 'devices: the input is written by resolve, from what the parent or the project holds';
+comment on column batch.accepted_on is 'the day in the time zone of the organization: dates in rows are measured by it';
+comment on column batch.mended_rows is 'how many failed rows of its parent it brought to success, once it has ended';
 comment on column batch.activate_on is 'of a claim: the wish for all its rows; of a plan: null means now';
 
 alter table result drop constraint result_outcome_check,
@@ -58,6 +62,7 @@ create table mended_row (
     primary key (batch_key, row)
 );
 create index on mended_row (child_key);
+create index batch_ended on batch (organization_key, finished_at) where finished_at is not null;
 comment on table mended_row is 'failed rows that a later batch with this one as its parent brought to success';
 """
 
@@ -87,6 +92,7 @@ create table subscription (
 );
 create index subscription_due on subscription (activate_at) where state = 'scheduled';
 create index subscription_ending on subscription (reminded, ends_at) where state = 'active';
+create index subscription_started on subscription using brin (starts_at) with (pages_per_range = 32, autosummarize = on);
 comment on table subscription is
     'only what differs from its batch''s plan or has started: a claim without a row here is scheduled by its batch';
 comment on column subscription.reminded is 'the last reminder that was sent, in days before the end; 0: none yet';
@@ -186,15 +192,23 @@ create index delivery_dead on delivery (endpoint_key) where state = 'dead';
 create index delivery_ended on delivery (ended_at) where ended_at is not null;
 comment on column delivery.batch_key is 'the deliveries of one batch go to an endpoint one after the other';
 
+create function latest_seven(moment timestamptz, time_zone text) returns timestamptz language sql stable strict as
+    $$ select max(seven) from (
+        select (date_trunc('day', moment at time zone time_zone) + make_interval(days => back, hours => 7))
+            at time zone time_zone as seven
+        from generate_series(-1, 0) as back) as sevens where seven <= moment $$;
+comment on function latest_seven is 'the last time that clocks there showed seven in the morning';
 create table digest (
     organization_key bigint not null references organization,
+    day date not null,
     due_at timestamptz not null,
     since timestamptz not null,
     data jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
-    primary key (organization_key, due_at),
+    primary key (organization_key, day),
     check (since < due_at)
 );
+comment on column digest.day is 'the day on which it was due in the organization''s time zone';
 create table periodic_task (
     name text primary key,
     started_at timestamptz,
@@ -215,8 +229,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.get_bind().exec_driver_sql(
         "drop table periodic_task, digest, delivery, event, endpoint_secret, endpoint, subscription, activation, mended_row;"
-        "drop function refuse_to_turn_back(), refuse_to_forget_started(), period_end(timestamptz, int, text);"
-        "drop index claim_of_batch, result_failures;"
+        "drop function refuse_to_turn_back(), refuse_to_forget_started(), period_end(timestamptz, int, text),"
+        " latest_seven(timestamptz, text);"
+        "drop index claim_of_batch, batch_ended, result_failures;"
         "alter table result drop constraint result_outcome_check,"
         " add constraint result_outcome_check check (outcome between 1 and 9);"
         "create index result_failures on result (batch_key, outcome, row, position) where outcome <> 1;"
@@ -225,8 +240,8 @@ def downgrade() -> None:
         " drop constraint activated_after_the_hold, drop constraint only_claims_are_reverted,"
         " add constraint batch_operation_check check (operation in ('claim', 'revert')),"
         " add constraint batch_source_check check (source in ('csv', 'json')),"
-        " alter column upload_key set not null, drop column activate_on, drop column hold_until, drop column activate_at,"
-        " drop column failed_rows, drop column input_pruned_at, drop column results_pruned_at;"
+        " alter column upload_key set not null, drop column accepted_on, drop column activate_on, drop column hold_until,"
+        " drop column activate_at, drop column failed_rows, drop column mended_rows, drop column input_pruned_at, drop column results_pruned_at;"
         "alter table organization drop column time_zone;"
         "drop function business_now();"
         "drop table clock"
