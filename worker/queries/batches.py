@@ -72,7 +72,8 @@ _INSERT = text("""
         insert into batch (public_id, organization_key, project_key, mode, preview, max_claims, reference, file_name,
             parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by, activate_on, accepted_on)
         values (:public_id, :organization_key, :project_key, :mode, :preview, :max_claims, :reference, :file_name,
-            :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by)
+            :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by, :activate_on,
+            (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
         returning key, created_at
     ), w as (
         insert into work_item (batch_key, kind, number, queue, ring_at)
