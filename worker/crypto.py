@@ -1,4 +1,4 @@
-"""Keys derived from the one secret: uploads are encrypted, claim codes and tokens are only ever hashed."""
+"""Keys derived from the one secret: uploads and endpoints' secrets are encrypted, codes and tokens only ever hashed."""
 
 import hashlib
 import hmac
@@ -19,11 +19,16 @@ class Keys:
 
     _aead: AESGCM = field(repr=False)
     _code_key: bytes = field(repr=False)
+    _secrets: AESGCM = field(repr=False)
 
     @classmethod
     def from_secret(cls, secret: bytes) -> "Keys":
         """`secret`: 32 bytes."""
-        return cls(AESGCM(_derive(secret, b"uploads")), _derive(secret, b"claim codes"))
+        return cls(
+            AESGCM(_derive(secret, b"uploads")),
+            _derive(secret, b"claim codes"),
+            AESGCM(_derive(secret, b"endpoint secrets")),
+        )
 
     def encrypt_block(self, upload_key: int, number: int, data: bytes) -> bytes:
         """A nonce followed by the sealed block, bound to its place so that blocks cannot be exchanged."""
@@ -38,6 +43,19 @@ class Keys:
         """
         view = memoryview(sealed)
         return self._aead.decrypt(view[:NONCE_BYTES], view[NONCE_BYTES:], _place(upload_key, number))
+
+    def seal_secret(self, endpoint_key: int, secret: bytes) -> bytes:
+        """A nonce followed by the sealed secret, bound to its endpoint."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._secrets.encrypt(nonce, secret, endpoint_key.to_bytes(8, "big"))
+
+    def open_secret(self, endpoint_key: int, sealed: bytes) -> bytes:
+        """The secret as it was made.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: another key sealed it, or it was changed.
+        """
+        return self._secrets.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], endpoint_key.to_bytes(8, "big"))
 
     def hash_code(self, serial_number: str, code: str) -> bytes:
         """16 bytes that stand for a claim code; equal codes of two devices do not hash alike."""

@@ -1,11 +1,12 @@
 """A batch as its owner sees it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from worker.states import READABLE, BatchState
+from worker.times import rfc3339
 
 BASE = "/v1/claim-batches"
 
@@ -46,13 +47,6 @@ def batch_document(row: RowMapping) -> dict[str, Any]:
         "activate_at": rfc3339(row["activate_at"]),
         "links": _links(row["public_id"]),
     }
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """The moment in UTC with microseconds, e.g. `2026-11-21T19:12:00.000000Z`."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _rows_done(row: RowMapping, state: BatchState) -> int:

@@ -12,7 +12,8 @@ from worker.states import EventType
 
 _WANTED = """
     select e.key from endpoint e where e.organization_key = {organization} and e.deleted_at is null
-      and e.disabled_at is null and (e.project_key is null or e.project_key = {project}) and {type} = any(e.events)"""
+      and e.disabled_at is null and (e.project_key is null or e.project_key = {project})
+      and e.events && array['*', {type}]"""
 _DELIVER = """
     insert into delivery (event_key, endpoint_key, batch_key, give_up_at)
     select told.key, wanted.key, told.batch_key, clock_timestamp() + :lifetime from told, wanted"""
