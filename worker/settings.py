@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     max_waiting_batches: Annotated[int, Field(ge=1)] = Field(
         default=10_000, description="Unfinished batches of one organization at most; more is a 429."
     )
+    max_waiting_in_all: Annotated[int, Field(ge=1)] = Field(
+        default=100_000, description="Unfinished batches of all organizations together; more is a 429."
+    )
+    max_running_steps: Annotated[int, Field(ge=1)] = Field(
+        default=16, description="Steps of one organization that are worked on at the same time in one queue."
+    )
     chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=50_000, description="Devices that one apply step claims in one transaction."
     )

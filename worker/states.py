@@ -218,6 +218,13 @@ class EventType(StrEnum):
     PING = "ping"
 
 
+class Halt(StrEnum):
+    """What operators can order for everything, a queue or an organization."""
+
+    PAUSE = "pause"  # nothing new is begun; what is accepted waits
+    DRAIN = "drain"  # nothing new is accepted; what waits is worked off
+
+
 class Role(StrEnum):
     ORGANIZATION_ADMIN = "organization_admin"  # everything in its organization
     PROJECT_ADMIN = "project_admin"  # everything in the projects named by the token

@@ -1,6 +1,7 @@
 """Under load a worker carries out what waits beside the batch that it was rung for."""
 
 import pytest
+from sqlalchemy import text
 
 from tests.claims import Sender, add_devices, new_sender, send
 from worker.batches import get_batch, work
@@ -42,7 +43,7 @@ def states(runtime: Runtime, sender: Sender, batch_ids: list[str]) -> list[str]:
 
 def test_what_waits_is_carried_out_without_a_doorbell(runtime: Runtime, sender: Sender) -> None:
     batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(4)]
-    work.run_neighbours(runtime, batch_ids[0])
+    work.answer(runtime, WorkKind.RESOLVE, batch_ids[0])
     assert states(runtime, sender, batch_ids) == ["completed"] * 4
 
 
@@ -50,7 +51,7 @@ def test_it_ends_after_twenty_and_rings_for_the_next(runtime: Runtime, sender: S
     listener = Listener()
     heard = Runtime(runtime.settings, runtime.engine, runtime.keys, listener)
     batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(22)]
-    work.run_neighbours(heard, batch_ids[0])
+    work.answer(heard, WorkKind.RESOLVE, batch_ids[0])
     assert states(runtime, sender, batch_ids) == ["completed"] * 20 + ["received"] * 2
     assert listener.heard == [batch_ids[20]]
 
@@ -61,8 +62,8 @@ def test_whoever_answers_for_a_large_batch_leaves_small_ones_alone(
     tiny = settings.model_copy(update={"chunk_size": 1})
     large = send(Runtime(tiny, runtime.engine, runtime.keys, runtime.doorbell), sender, b"a1\na2\na3\n")
     small = send(runtime, sender, b"a4\n")
-    work.run_neighbours(runtime, large)
-    assert states(runtime, sender, [large, small]) == ["received", "received"]
+    work.answer(Runtime(tiny, runtime.engine, runtime.keys, runtime.doorbell), WorkKind.RESOLVE, large)
+    assert states(runtime, sender, [large, small]) == ["applying", "received"]
 
 
 def test_a_fault_ends_it(runtime: Runtime, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +73,41 @@ def test_a_fault_ends_it(runtime: Runtime, sender: Sender, monkeypatch: pytest.M
     batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(3)]
     monkeypatch.setattr("worker.batches.steps.mark_duplicates", stop)
     with pytest.raises(ZeroDivisionError):
-        work.run_neighbours(runtime, batch_ids[0])
+        work.answer(runtime, WorkKind.RESOLVE, batch_ids[0])
     monkeypatch.undo()
     assert states(runtime, sender, batch_ids) == ["resolving", "received", "received"]
+
+
+def test_organizations_take_turns_however_much_one_has_waiting(runtime: Runtime, sender: Sender) -> None:
+    greedy = [send(runtime, sender, f"a{number}\n".encode()) for number in range(25)]
+    other = new_sender(runtime, "south")
+    add_devices(runtime, ["b1"])
+    modest = send(runtime, other, b"b1\n")
+    with runtime.transaction() as connection:  # as if a worker were busy with the greedy one
+        connection.execute(
+            text("""update work_item set lease_expires_at = now() + interval '1 minute',
+            backend_pid = pg_backend_pid() where batch_key = (select key from batch where public_id = :batch)"""),
+            {"batch": greedy[0]},
+        )
+    work.answer(runtime, WorkKind.RESOLVE, greedy[1])
+    assert states(runtime, other, [modest]) == ["completed"]
+    with runtime.transaction() as connection:
+        order = connection.execute(
+            text("select public_id from batch where finished_at is not null order by finished_at")
+        )
+        assert list(order.scalars())[1] == modest
+
+
+def test_an_organization_has_no_more_than_its_share_under_way(runtime: Runtime, sender: Sender) -> None:
+    one = runtime.settings.model_copy(update={"max_running_steps": 1})
+    batch_ids = [send(runtime, sender, f"a{number}\n".encode()) for number in range(3)]
+    with runtime.transaction() as connection:
+        connection.execute(
+            text("""update work_item set lease_expires_at = now() + interval '1 minute',
+            backend_pid = pg_backend_pid() where batch_key = (select key from batch where public_id = :batch)"""),
+            {"batch": batch_ids[0]},
+        )
+    work.answer(Runtime(one, runtime.engine, runtime.keys, runtime.doorbell), WorkKind.APPLY, batch_ids[1])
+    assert states(runtime, sender, batch_ids) == ["received"] * 3
+    work.answer(runtime, WorkKind.APPLY, batch_ids[1])
+    assert states(runtime, sender, batch_ids) == ["received", "completed", "completed"]

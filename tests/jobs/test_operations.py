@@ -44,7 +44,7 @@ def test_status_of_a_healthy_claimd_counts_what_is_unfinished(runtime: Runtime, 
     send(runtime, sender, CSV)
     found = status(runtime)
     assert found["healthy"]
-    assert found["database"]["schema"] == "0002"
+    assert found["database"]["schema"] == "0003"
     assert found["database"]["batches"]["received"] == 1
     assert found["database"]["batches"]["failed"] == 0
     assert found["database"]["work"]["interactive"] == {"waiting": 1, "leased": 0, "expired": 0}

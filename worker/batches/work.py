@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias, cast
+from types import MappingProxyType
+from typing import Final, TypeAlias, cast
 
 import structlog
 from sqlalchemy import Connection
@@ -29,6 +30,9 @@ TRIES_UNDER_ONE_LEASE = 5
 PAUSE_BETWEEN_TRIES = 0.05
 # A batch that could not be worked on for reasons outside of it is looked at again after this time.
 PAUSE_AFTER_FAULT = timedelta(seconds=1)
+STEPS: Final[Mapping[WorkKind, Step]] = MappingProxyType(
+    {WorkKind.RESOLVE: steps.resolve, WorkKind.APPLY: steps.apply, WorkKind.FINISH: steps.finish}
+)
 HAND_BACK_FOR = 30.0
 NEIGHBOURS = 20
 SHARE_OF_LEASE = 0.9  # after which the database ends a transaction
@@ -49,21 +53,41 @@ def run_finish(runtime: Runtime, batch_id: str) -> None:
     _run(runtime, WorkKind.FINISH, batch_id, steps.finish)
 
 
-def run_neighbours(runtime: Runtime, batch_id: str) -> None:
-    """Carry out what waits beside a small batch, so that under load not every batch needs a doorbell of its own.
+def answer(runtime: Runtime, kind: WorkKind, batch_id: str) -> None:
+    """What a doorbell is answered with.
 
-    If more waits in the end, the next one is rung for: whatever was committed before a doorbell was answered
-    is found without waiting for the sweep.
+    A small batch's own step comes first, and then what waits beside it, so that under load not every batch needs
+    a doorbell of its own. Otherwise it is the turn of whichever organization has the fewest steps under way in the
+    batch's queue. If more waits in the end, it is rung for: whatever was committed before a doorbell was
+    answered is found without waiting for the sweep.
     """
     with runtime.engine.connect() as connection:
-        for _ in range(NEIGHBOURS):
-            item = _take_neighbour(runtime, connection, batch_id)
-            if item is None or not _work_on(runtime, connection, item, steps.resolve):
+        item, done = _take_first(runtime, connection, kind, batch_id), 0
+        while item is not None and _work_on(runtime, connection, item, STEPS[item.kind]):
+            done += 1
+            if done == NEIGHBOURS or item.batch.queue is Queue.BULK:
+                _ring_for_more(runtime, connection, item.batch.queue)
                 return
-        with connection.begin():
-            waiting = leases.find_neighbour(connection)
+            item = _take_turn(runtime, connection, batch_id)
+
+
+def _ring_for_more(runtime: Runtime, connection: Connection, queue: Queue) -> None:
+    with connection.begin():
+        waiting = leases.find_waiting(connection, queue, runtime.settings.max_attempts)
     if waiting is not None:
-        runtime.doorbell.ring(WorkKind.RESOLVE, waiting, Queue.INTERACTIVE)
+        runtime.doorbell.ring(*waiting, queue)
+
+
+def _take_first(runtime: Runtime, connection: Connection, kind: WorkKind, batch_id: str) -> WorkItem | None:
+    item = None
+    if kind is WorkKind.RESOLVE:
+        item = _take_fresh(runtime, connection, batch_id, kind, Queue.INTERACTIVE)
+    if item is None:
+        item = _take_turn(runtime, connection, batch_id)
+    if item is None:
+        with connection.begin():
+            item = _take_orphan(runtime, connection, batch_id, kind, _terms(runtime))
+    return item
 
 
 def _run(runtime: Runtime, kind: WorkKind, batch_id: str, step: Step) -> None:
@@ -84,22 +108,30 @@ def _work_on(runtime: Runtime, connection: Connection, item: WorkItem, step: Ste
     return rings is not None
 
 
-def _take_neighbour(runtime: Runtime, connection: Connection, batch_id: str) -> WorkItem | None:
+def _take_turn(runtime: Runtime, connection: Connection, batch_id: str) -> WorkItem | None:
+    settings = runtime.settings
     with one_statement(connection):
         backend = _backend_of(connection)
-        return leases.take_neighbour(connection, batch_id, runtime.settings.max_attempts, _terms(runtime), backend)
+        return leases.take_turn(
+            connection, batch_id, settings.max_attempts, _terms(runtime), backend, settings.max_running_steps
+        )
 
 
 def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind) -> WorkItem | None:
-    """The lease is committed before the work starts, on the connection that does the work."""
-    terms = _terms(runtime)
-    with one_statement(connection):
-        backend = _backend_of(connection)
-        item = leases.take_fresh(connection, batch_id, kind, runtime.settings.max_attempts, terms, backend)
+    item = _take_fresh(runtime, connection, batch_id, kind)
     if item is not None:
         return item
     with connection.begin():
-        return _take_orphan(runtime, connection, batch_id, kind, terms)
+        return _take_orphan(runtime, connection, batch_id, kind, _terms(runtime))
+
+
+def _take_fresh(
+    runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, queue: Queue | None = None
+) -> WorkItem | None:
+    """The lease is committed before the work starts, on the connection that does the work."""
+    terms, attempts = _terms(runtime), runtime.settings.max_attempts
+    with one_statement(connection):
+        return leases.take_fresh(connection, batch_id, kind, attempts, terms, _backend_of(connection), queue)
 
 
 def _take_orphan(

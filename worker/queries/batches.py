@@ -76,8 +76,8 @@ _INSERT = text("""
             (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
         returning key, created_at
     ), w as (
-        insert into work_item (batch_key, kind, number, queue, ring_at)
-        select key, 'resolve', 0, :queue, clock_timestamp() + :ring_again from b
+        insert into work_item (batch_key, organization_key, kind, number, queue, ring_at)
+        select key, :organization_key, 'resolve', 0, :queue, clock_timestamp() + :ring_again from b
     )
     select key, created_at from b""")
 

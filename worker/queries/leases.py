@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, text
 
 from worker.queries.batches import BATCH_COLUMNS, Batch, batch_from_row
-from worker.states import WorkKind
+from worker.states import Queue, WorkKind
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,17 @@ class Terms:
     most_rows: int
 
 
+FEW = 16  # more workers than that seldom ask at the same moment
+
 # A lease is dead when its time is over, or as soon as the database connection that it was committed on is gone:
 # whatever that connection had begun can never be committed.
 _DEAD = """(w.lease_expires_at < clock_timestamp()
     or not exists (select from pg_stat_activity a where a.pid = w.backend_pid
         and coalesce(a.backend_start, w.backend_start) = w.backend_start))"""
 _OPEN = """w.done_at is null and (w.kind <> 'finish' or not exists (select from work_item a
-    where a.batch_key = w.batch_key and a.kind = 'apply' and a.done_at is null))"""
+    where a.batch_key = w.batch_key and a.kind = 'apply' and a.done_at is null))
+    and not exists (select from halt h where h.kind = 'pause' and (h.queue is null or h.queue = w.queue)
+        and (h.organization_key is null or h.organization_key = w.organization_key))"""
 FREE = f"{_OPEN} and (w.lease_expires_at is null or {_DEAD})"
 
 # By its key first: with thousands of batches waiting, a plan that begins with their work items reads them all.
@@ -90,20 +94,41 @@ _FRESH = f"{_OPEN} and w.lease_expires_at is null and w.attempts < :max_attempts
 _TAKE_FRESH = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
-        where {_OF_BATCH} and {_FRESH}
+        where {_OF_BATCH} and {_FRESH} and w.queue = coalesce(:queue, w.queue)
         order by w.number limit 1 for update of w skip locked
     ), {_TAKE}""")
-_TAKE_NEIGHBOUR = text(f"""
-    with chosen as (
-        select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
-        where w.queue = (select queue from batch where public_id = :batch_id) and w.queue = 'interactive'
-            and w.kind = 'resolve' and {_FRESH}
-        order by w.batch_key limit 1 for update of w skip locked
+# Organizations take turns: the next step is one of whoever has the fewest under way. Those that have work are found by
+# jumping from one to the next in the index, however much work each has; the dice decide between equals.
+_WAITING = "w.queue = (select queue from asked) and w.done_at is null and w.lease_expires_at is null"
+_TAKE_TURN = text(f"""
+    with recursive asked as materialized (
+        select queue from batch where public_id = :batch_id
+    ), organizations (key) as (
+        (select w.organization_key from work_item w where {_WAITING} order by w.organization_key limit 1)
+        union all
+        select (select w.organization_key from work_item w where {_WAITING} and w.organization_key > organizations.key
+            order by w.organization_key limit 1)
+        from organizations where organizations.key is not null
+    ), turns as materialized (
+        select organizations.key, under_way.items, random() as dice from organizations cross join lateral (
+            select count(*) as items from work_item r where r.organization_key = organizations.key
+                and r.lease_expires_at is not null and r.queue = (select queue from asked)) as under_way
+        where under_way.items < :running_at_most
+        order by under_way.items, dice limit {FEW}
+    ), candidates as materialized (
+        select first.key, turns.items, turns.dice from turns cross join lateral (
+            select w.key from work_item w where {_WAITING} and w.organization_key = turns.key and {_FRESH}
+            order by w.batch_key, w.number limit {FEW}) as first
+    ), chosen as (
+        select w.key, {_LEASE} as lease
+        from candidates join work_item w on w.key = candidates.key join batch b on b.key = w.batch_key
+        where {_FRESH}
+        order by candidates.items, candidates.dice, w.batch_key, w.number limit 1 for update of w skip locked
     ), {_TAKE}""")
-_NEIGHBOUR = text("""
-    select b.public_id from work_item w join batch b on b.key = w.batch_key
-    where w.queue = 'interactive' and w.kind = 'resolve' and w.done_at is null and w.lease_expires_at is null
-    order by w.batch_key limit 1""")
+_FIND_WAITING = text(f"""
+    select w.kind, b.public_id from work_item w join batch b on b.key = w.batch_key
+    where w.queue = :queue and w.done_at is null and w.lease_expires_at is null and {_FRESH}
+    order by w.organization_key, w.batch_key limit 1""")
 _TAKE_OVER = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key where w.key = :key
@@ -129,25 +154,35 @@ def take_fresh(
     max_attempts: int,
     terms: Terms,
     backend: tuple[int, datetime],
+    queue: Queue | None = None,
 ) -> WorkItem | None:
-    """Lease a work item of the batch that nobody holds to `backend` and count the attempt."""
-    values = {"batch_id": batch_id, "kind": kind, "max_attempts": max_attempts}
+    """Lease a work item of the batch that nobody holds to `backend`, in any queue or only this one; count the attempt."""
+    values = {"batch_id": batch_id, "kind": kind, "max_attempts": max_attempts, "queue": queue}
     row = connection.execute(_TAKE_FRESH, {**values, **_lease(terms, backend)}).mappings().one_or_none()
     return None if row is None else _item(row)
 
 
-def take_neighbour(
-    connection: Connection, batch_id: str, max_attempts: int, terms: Terms, backend: tuple[int, datetime]
+def take_turn(
+    connection: Connection,
+    batch_id: str,
+    max_attempts: int,
+    terms: Terms,
+    backend: tuple[int, datetime],
+    running_at_most: int,
 ) -> WorkItem | None:
-    """Lease the oldest resolve item that waits in the interactive queue, if that is where the batch belongs."""
-    values = {"batch_id": batch_id, "max_attempts": max_attempts}
-    row = connection.execute(_TAKE_NEIGHBOUR, {**values, **_lease(terms, backend)}).mappings().one_or_none()
+    """Lease the next work item of the queue that the batch belongs to; organizations take turns.
+
+    None is taken of an organization that has `running_at_most` under way in that queue.
+    """
+    values = {"batch_id": batch_id, "max_attempts": max_attempts, "running_at_most": running_at_most}
+    row = connection.execute(_TAKE_TURN, {**values, **_lease(terms, backend)}).mappings().one_or_none()
     return None if row is None else _item(row)
 
 
-def find_neighbour(connection: Connection) -> str | None:
-    """The oldest batch that waits in the interactive queue to be resolved."""
-    return connection.execute(_NEIGHBOUR).scalar_one_or_none()
+def find_waiting(connection: Connection, queue: Queue, max_attempts: int) -> tuple[WorkKind, str] | None:
+    """A step that waits in the queue, and its batch."""
+    row = connection.execute(_FIND_WAITING, {"queue": queue, "max_attempts": max_attempts}).one_or_none()
+    return None if row is None else (WorkKind(row.kind), row.public_id)
 
 
 def take_over(connection: Connection, key: int, terms: Terms, backend: tuple[int, datetime]) -> WorkItem:

@@ -21,12 +21,13 @@ class Due:
 
 
 _ADD = text("""
-    insert into work_item (batch_key, kind, number, queue, rows, ring_at)
-    values (:batch, :kind, :number, :queue, :rows, clock_timestamp() + :ring_again)""")
+    insert into work_item (batch_key, organization_key, kind, number, queue, rows, ring_at)
+    select key, organization_key, :kind, :number, :queue, :rows, clock_timestamp() + :ring_again
+    from batch where key = :batch""")
 _ADD_NEXT_RESOLVE = text("""
-    insert into work_item (batch_key, kind, number, queue, ring_at)
-    select :batch, 'resolve', max(number) + 1, :queue, clock_timestamp() + :ring_again
-    from work_item where batch_key = :batch and kind = 'resolve'""")
+    insert into work_item (batch_key, organization_key, kind, number, queue, ring_at)
+    select batch_key, organization_key, 'resolve', max(number) + 1, :queue, clock_timestamp() + :ring_again
+    from work_item where batch_key = :batch and kind = 'resolve' group by batch_key, organization_key""")
 _FORGET = text("delete from work_item where batch_key = :batch and kind <> 'resolve'")
 # The raised fence makes whoever works on them fail its guard.
 _CANCEL_APPLIES = text("""

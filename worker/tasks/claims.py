@@ -1,4 +1,4 @@
-"""Transport: each task calls one use-case on the batch that its message names."""
+"""Transport: each task answers the doorbell that its message is."""
 
 from celery import shared_task
 
@@ -10,18 +10,17 @@ from worker.tasks.process import process_runtime
 
 @shared_task(name=task_name(WorkKind.RESOLVE))
 def resolve(batch_id: str) -> None:
-    """Take the batch's resolve step if it is due, then those of small batches that wait beside it."""
-    work.run_resolve(process_runtime(), batch_id)
-    work.run_neighbours(process_runtime(), batch_id)
+    """Find out what the batch names; a small one is claimed and reported in the same breath."""
+    work.answer(process_runtime(), WorkKind.RESOLVE, batch_id)
 
 
 @shared_task(name=task_name(WorkKind.APPLY))
 def apply(batch_id: str) -> None:
-    """Take one of the batch's apply steps if one is due."""
-    work.run_apply(process_runtime(), batch_id)
+    """Carry out a chunk of a large batch: this one's, or that of an organization whose turn it is."""
+    work.answer(process_runtime(), WorkKind.APPLY, batch_id)
 
 
 @shared_task(name=task_name(WorkKind.FINISH))
 def finish(batch_id: str) -> None:
-    """Take the batch's finish step if it is due."""
-    work.run_finish(process_runtime(), batch_id)
+    """Write the results of a large batch, or take the step whose turn it is."""
+    work.answer(process_runtime(), WorkKind.FINISH, batch_id)

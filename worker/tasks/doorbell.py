@@ -56,7 +56,7 @@ class CeleryDoorbell:
     def ring(self, kind: WorkKind, batch_id: str, queue: Queue, times: int = 1) -> None:
         """Ask `times` workers to look. Never raises and never waits: the sweep rings again."""
         is_small = kind is WorkKind.RESOLVE and queue is Queue.INTERACTIVE
-        spared = _ENOUGH_WAITING if is_small else None  # `run_neighbours`
+        spared = _ENOUGH_WAITING if is_small else None  # `work.answer`
         self._sender_of_this_process().put(_Ring(task_name(kind), (batch_id,), queue, times, spared))
 
     def nudge(self, task: PeriodicTask) -> None:
