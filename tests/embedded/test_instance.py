@@ -24,7 +24,7 @@ from worker.embedded.instance import MARK
 
 pytestmark = pytest.mark.timeout(300)
 CLAIMD = [sys.executable, "-m", "worker.cli.main"]
-NAMES = {"postgres", "broker", "api", "worker-interactive", "worker-bulk", "beat", "flower"}
+NAMES = {"postgres", "broker", "api", "worker-interactive", "worker-bulk", "worker-periodic", "beat", "flower"}
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def test_it_says_where_everything_is_in_a_file_that_only_its_owner_can_read(up: 
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
 
 
-def test_all_seven_processes_run_and_answer(up: dict[str, Any]) -> None:
+def test_all_processes_run_and_answer(up: dict[str, Any]) -> None:
     assert set(up["pids"]) == NAMES
     assert all(psutil.pid_exists(pid) for pid in up["pids"].values())
     assert status(up["api_url"], "/healthz") == 200

@@ -20,7 +20,7 @@ Port = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, max=64, help="Processes for each queue: 2.", show_default=False),
+    typer.Option("--workers", min=1, max=64, help="Processes for each queue of batches: 2.", show_default=False),
 ]
 
 

@@ -1,7 +1,7 @@
 """What `claimd up` runs: servers, schema, accounts and programs on one data folder."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,11 +29,10 @@ MARK = "CLAIMD_UP"
 """The environment variable by which the programs of a data folder are known, and all that they start."""
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared, not bound to
-_WORKERS = {
-    "worker-interactive": (Queue.INTERACTIVE, Queue.PERIODIC),
-    "worker-bulk": (Queue.BULK,),
-}
+_WORKERS = (Queue.INTERACTIVE, Queue.BULK)
 _DEFAULT_WORKERS = 2
+# However few processes work on batches: activating and delivering may each keep one busy until the next tick.
+_PERIODIC_PROCESSES = 3
 _AFTER_GRACE = 10.0  # for handing back what was not finished
 
 
@@ -56,7 +55,7 @@ class Instance:
     """Everything on this machine, on one data folder."""
 
     def __init__(self, settings: Settings, workers: int | None, say: Callable[[str], None]) -> None:
-        """`workers` processes for each queue; `say` is told in one line what happens to the children."""
+        """`workers` processes for each queue of batches; `say` is told in one line what happens to the children."""
         self.data_dir = prepare_data_dir(settings.data_dir)
         self._settings = settings
         self._workers = workers or _DEFAULT_WORKERS
@@ -122,17 +121,13 @@ class Instance:
     def _programs(self, settings: Settings, around: Surroundings) -> list[Service]:
         api = f"{_reached(settings.api_host)}:{settings.api_port}/healthz"
         flower = f"{_reached(settings.flower_host)}:{settings.flower_port}/healthcheck"
-        workers = [Program(name, self._worker_arguments(queues), around) for name, queues in _WORKERS.items()]
         return [
             Program("api", ["api"], around, api),
-            *workers,
+            *(_worker(queue, self._workers, around) for queue in _WORKERS),
+            _worker(Queue.PERIODIC, _PERIODIC_PROCESSES, around),
             Program("beat", ["beat"], around),
             Program("flower", ["flower"], around, flower),
         ]
-
-    def _worker_arguments(self, queues: Sequence[Queue]) -> list[str]:
-        chosen = [word for queue in queues for word in ("--queue", queue.value)]
-        return ["worker", *chosen, "--concurrency", str(self._workers)]
 
     @contextmanager
     def _ports(self) -> Iterator[tuple[int, int]]:
@@ -153,6 +148,10 @@ class Instance:
         if held is None:
             raise EnvironmentProblem(f"No port is free on {host}.")
         return held
+
+
+def _worker(queue: Queue, processes: int, around: Surroundings) -> Program:
+    return Program(f"worker-{queue}", ["worker", "--queue", queue.value, "--concurrency", str(processes)], around)
 
 
 def _bootstrap(settings: Settings) -> Bootstrap:
