@@ -1,4 +1,4 @@
-"""Columns of integers as one binary COPY, without a Python object per row.
+"""Columns of integers, or of one text, as one binary COPY, without a Python object per row.
 
 The format is PostgreSQL's: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
 """
@@ -27,12 +27,12 @@ TRAILER = b"\xff\xff"
 class Column:
     """One column: its name, its values (or one value for all rows) and where it is null.
 
-    `size` is the width of the SQL type in bytes: 2, 4 or 8.
+    `size` is the width in bytes: 2, 4 or 8 as the SQL type has it, or the length of a text that all rows have.
     """
 
     name: str
     size: int
-    values: npt.NDArray[Any] | int
+    values: npt.NDArray[Any] | int | bytes
     null: npt.NDArray[np.bool_] | None = None
 
 
@@ -40,7 +40,7 @@ def encode_rows(columns: list[Column], rows: int) -> bytes:
     """The rows as the body of a binary COPY, without signature and trailer."""
     layout: list[tuple[str, str]] = [("fields", ">i2")]
     for column in columns:
-        layout += [(f"length of {column.name}", ">i4"), (column.name, f">i{column.size}")]
+        layout += [(f"length of {column.name}", ">i4"), (column.name, _kind(column))]
     table = np.zeros(rows, dtype=layout)
     table["fields"] = len(columns)
     for column in columns:
@@ -103,6 +103,10 @@ class _Int8ArrayDumper(Dumper):
 
 
 psycopg.adapters.register_dumper(np.ndarray, _Int8ArrayDumper)
+
+
+def _kind(column: Column) -> str:
+    return f"S{column.size}" if isinstance(column.values, bytes) else f">i{column.size}"
 
 
 def _without_nulls(table: npt.NDArray[Any], columns: list[Column]) -> bytes:

@@ -73,10 +73,12 @@ create table activation (
     activate_at timestamptz not null,
     next_device bigint not null default 0,
     activated int not null default 0 check (activated >= 0),
+    months jsonb not null default '{}',
     done_at timestamptz
 );
 create index activation_due on activation (activate_at) where done_at is null;
 comment on table activation is 'one for each batch that claimed something: the devices below next_device have been seen to';
+comment on column activation.months is 'how many of the activated have how many prepaid months';
 
 create table subscription (
     device_key bigint primary key,
@@ -134,12 +136,14 @@ create table endpoint (
     description text check (length(description) <= 200),
     events text[] not null check (cardinality(events) > 0),
     failures int not null default 0 check (failures >= 0),
+    failing_since timestamptz,
     retry_at timestamptz,
     created_at timestamptz not null default clock_timestamp(),
     disabled_at timestamptz,
     disabled_reason text,
     deleted_at timestamptz,
-    constraint disabled_has_a_reason check ((disabled_at is null) = (disabled_reason is null))
+    constraint disabled_has_a_reason check ((disabled_at is null) = (disabled_reason is null)),
+    constraint failing_since_a_failure check ((failures = 0) = (failing_since is null))
 );
 create index endpoint_of_organization on endpoint (organization_key) where deleted_at is null;
 comment on column endpoint.project_key is 'null: the events of all projects';
@@ -186,10 +190,12 @@ create table delivery (
     constraint ended_delivery_holds_no_lease check (state = 'waiting' or lease_expires_at is null)
 );
 create index delivery_due on delivery (endpoint_key, next_attempt_at) where state = 'waiting';
+create index delivery_held on delivery (endpoint_key) where lease_expires_at is not null;
 create index delivery_order on delivery (endpoint_key, batch_key, key) where state = 'waiting' and batch_key is not null;
 create index delivery_of_endpoint on delivery (endpoint_key, key desc);
 create index delivery_dead on delivery (endpoint_key) where state = 'dead';
 create index delivery_ended on delivery (ended_at) where ended_at is not null;
+comment on column delivery.next_attempt_at is 'of one that is being tried: when its lease is over';
 comment on column delivery.batch_key is 'the deliveries of one batch go to an endpoint one after the other';
 
 create function latest_seven(moment timestamptz, time_zone text) returns timestamptz language sql stable strict as
@@ -203,7 +209,7 @@ create table digest (
     day date not null,
     due_at timestamptz not null,
     since timestamptz not null,
-    data jsonb not null,
+    data json not null,
     created_at timestamptz not null default clock_timestamp(),
     primary key (organization_key, day),
     check (since < due_at)
