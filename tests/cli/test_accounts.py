@@ -24,6 +24,15 @@ def test_accounts_are_made_from_the_organization_to_the_token(beside: Cli, up: U
     assert token["secret"] not in listed.out
 
 
+def test_an_organization_moves_to_another_time_zone(beside: Cli) -> None:
+    org = beside("org", "create", "--name", "Nordic", "--time-zone", "Europe/Oslo", "--json").json
+    assert org["time_zone"] == "Europe/Oslo"
+    assert beside("org", "set", org["id"], "--time-zone", "Asia/Tokyo", "--json").json["time_zone"] == "Asia/Tokyo"
+    assert "Asia/Tokyo" in beside("org", "list").out
+    refused = beside("org", "set", org["id"], "--time-zone", "Mars/Olympus", "--json")
+    assert (refused.code, refused.problem["parameter"]) == (3, "time_zone")
+
+
 def test_a_revoked_token_is_refused(beside: Cli, up: Up) -> None:
     org = str(up.addresses["organization_id"])
     token = beside("token", "create", "--org", org, "--name", "a", "--role", "viewer", "--json").json

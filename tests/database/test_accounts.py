@@ -17,6 +17,7 @@ from worker.accounts import (
     list_projects,
     list_tokens,
     revoke_token,
+    set_time_zone,
 )
 from worker.errors import AlreadyExists, Invalid, NotFound
 from worker.runtime import Runtime
@@ -173,3 +174,23 @@ def test_bootstraps_at_the_same_time_make_one_organization(runtime: Runtime) -> 
     assert len({result.organization_id for result in results}) == 1
     assert len(list_organizations(runtime)) == len(list_projects(runtime)) == 1
     assert sum(authenticate(runtime, result.token) is not None for result in results) == 1
+
+
+def test_an_organization_has_the_time_zone_that_it_was_given(runtime: Runtime) -> None:
+    oslo = create_organization(runtime, "Oslo", time_zone="Europe/Oslo")
+    assert oslo["time_zone"] == "Europe/Oslo"
+    assert create_organization(runtime, "Anywhere")["time_zone"] == "UTC"
+    assert set_time_zone(runtime, oslo["id"], "Asia/Beirut")["time_zone"] == "Asia/Beirut"
+    assert [found["time_zone"] for found in list_organizations(runtime)] == ["Asia/Beirut", "UTC"]
+
+
+@pytest.mark.parametrize("name", ["", "Oslo", "europe/oslo", "../etc/passwd", "UTC+2", "Europe/Oslo\x00", "x" * 100])
+def test_what_is_no_time_zone_is_refused(runtime: Runtime, name: str) -> None:
+    with pytest.raises(Invalid, match="IANA"):
+        create_organization(runtime, "Acme", time_zone=name)
+    assert list_organizations(runtime) == []
+
+
+def test_nobody_elses_time_zone_is_set(runtime: Runtime) -> None:
+    with pytest.raises(NotFound):
+        set_time_zone(runtime, "org_none", "Europe/Oslo")

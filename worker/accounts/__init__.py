@@ -6,6 +6,7 @@ from worker.accounts.organizations import (
     create_project,
     list_organizations,
     list_projects,
+    set_time_zone,
 )
 from worker.accounts.tokens import CreatedToken, authenticate, create_token, list_tokens, revoke_token
 
@@ -21,4 +22,5 @@ __all__ = [
     "list_projects",
     "list_tokens",
     "revoke_token",
+    "set_time_zone",
 ]

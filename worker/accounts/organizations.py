@@ -5,20 +5,37 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from worker.accounts.names import checked_id, checked_name
+from worker.accounts.time_zones import UTC, checked_time_zone
 from worker.errors import AlreadyExists, NotFound
 from worker.queries import accounts
 from worker.runtime import Runtime
 
 
-def create_organization(runtime: Runtime, name: str, organization_id: str | None = None) -> dict[str, Any]:
-    """A new organization: its id, name and time of creation.
+def create_organization(
+    runtime: Runtime, name: str, organization_id: str | None = None, time_zone: str = UTC
+) -> dict[str, Any]:
+    """A new organization: its id, name, time zone and time of creation.
 
     Raises:
-        Invalid: the name or the identifier cannot be one.
+        Invalid: the name, the identifier or the time zone cannot be one.
         AlreadyExists: the identifier is taken.
     """
     with runtime.transaction() as connection:
-        return _public(add_organization(connection, name, organization_id))
+        return _public(add_organization(connection, name, organization_id, time_zone))
+
+
+def set_time_zone(runtime: Runtime, organization_id: str, time_zone: str) -> dict[str, Any]:
+    """Let an organization's days begin by another clock; what is scheduled already stays as it is.
+
+    Raises:
+        Invalid: there is no such time zone.
+        NotFound: there is no such organization.
+    """
+    with runtime.transaction() as connection:
+        changed = accounts.set_time_zone(connection, organization_id, checked_time_zone(connection, time_zone))
+    if changed is None:
+        raise NotFound(f"There is no organization {organization_id}.")
+    return dict(changed)
 
 
 def create_project(runtime: Runtime, organization_id: str, name: str, project_id: str | None = None) -> dict[str, Any]:
@@ -66,10 +83,12 @@ def find_organization(connection: Connection, organization_id: str) -> int:
     return organization
 
 
-def add_organization(connection: Connection, name: str, organization_id: str | None) -> RowMapping:
+def add_organization(
+    connection: Connection, name: str, organization_id: str | None, time_zone: str = UTC
+) -> RowMapping:
     """As `create_organization`, inside a transaction of the caller's."""
-    public_id = checked_id(organization_id, "org")
-    created = accounts.insert_organization(connection, public_id, checked_name(name))
+    public_id, checked = checked_id(organization_id, "org"), checked_name(name)
+    created = accounts.insert_organization(connection, public_id, checked, checked_time_zone(connection, time_zone))
     if created is None:
         raise AlreadyExists(f"There is an organization {public_id} already.")
     return created

@@ -14,6 +14,7 @@ from worker.accounts import (
     list_projects,
     list_tokens,
     revoke_token,
+    set_time_zone,
 )
 from worker.cli.local import local_runtime
 from worker.cli.options import AsJson, DataDir, Organization
@@ -25,6 +26,7 @@ project = typer.Typer(no_args_is_help=True, help="Projects, into which devices a
 token = typer.Typer(no_args_is_help=True, help="Bearer tokens.")
 
 Name = Annotated[str, typer.Option("--name", help="What people call it.")]
+TimeZone = Annotated[str, typer.Option("--time-zone", help="Where its days begin, such as Europe/Oslo.")]
 OnlyOf = Annotated[str | None, typer.Option("--org", help="Of one organization only.", show_default=False)]
 Roles = Annotated[list[Role], typer.Option("--role", help="What it may do; repeat it for several roles.")]
 Projects = Annotated[
@@ -38,17 +40,29 @@ Days = Annotated[
 
 
 @org.command("create")
-def create_org(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def create_org(name: Name, time_zone: TimeZone = "UTC", data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Make an organization."""
     with local_runtime(data_dir) as runtime:
-        show(create_organization(runtime, name), as_json=as_json)
+        show(create_organization(runtime, name, time_zone=time_zone), as_json=as_json)
+
+
+@org.command("set")
+def set_org(
+    organization_id: Annotated[str, typer.Argument(help="ID of the organization.", show_default=False)],
+    time_zone: TimeZone,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an organization; what is scheduled already stays as it is."""
+    with local_runtime(data_dir) as runtime:
+        show(set_time_zone(runtime, organization_id, time_zone), as_json=as_json)
 
 
 @org.command("list")
 def list_orgs(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """All organizations."""
     with local_runtime(data_dir) as runtime:
-        show_list(list_organizations(runtime), ["id", "name", "created_at"], as_json=as_json)
+        show_list(list_organizations(runtime), ["id", "name", "time_zone", "created_at"], as_json=as_json)
 
 
 @project.command("create")

@@ -1,5 +1,6 @@
 """`claimd claim`."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -24,6 +25,16 @@ Parent = Annotated[
     str | None,
     typer.Option("--parent", help="The batch whose failed rows these are.", show_default=False),
 ]
+ActivateOn = Annotated[
+    datetime | None,
+    typer.Option(
+        "--activate-on",
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        help="The day on which prepaid time starts, up to 24 months ahead.",
+        show_default=False,
+    ),
+]
 Key = Annotated[
     str | None,
     typer.Option("--idempotency-key", help="Send the same twice, have it done once.", show_default=False),
@@ -40,6 +51,7 @@ def claim(  # noqa: PLR0913, PLR0917  # its options
     reference: Reference = None,
     max_claims: MaxClaims = None,
     parent: Parent = None,
+    activate_on: ActivateOn = None,
     idempotency_key: Key = None,
     api_url: ApiUrl = None,
     token: Token = None,
@@ -53,6 +65,7 @@ def claim(  # noqa: PLR0913, PLR0917  # its options
         "reference": reference,
         "max_claims": max_claims,
         "parent": parent,
+        "activate_on": activate_on and activate_on.date(),
     }
     path = f"/v1/projects/{quote(project, safe='')}/claim-batches"
     with opened(file) as source, connected(data_dir, api_url, token) as api:

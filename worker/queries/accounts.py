@@ -18,8 +18,12 @@ _BEARER = text(
     "and (token.expires_at is null or token.expires_at > clock_timestamp())"
 )
 _INSERT_ORGANIZATION = text(
-    "insert into organization (public_id, name) values (:public_id, :name) "
-    "on conflict (public_id) do nothing returning key, public_id as id, name, created_at"
+    "insert into organization (public_id, name, time_zone) values (:public_id, :name, :time_zone) "
+    "on conflict (public_id) do nothing returning key, public_id as id, name, time_zone, created_at"
+)
+_SET_TIME_ZONE = text(
+    "update organization set time_zone = :time_zone where public_id = :public_id "
+    "returning public_id as id, name, time_zone, created_at"
 )
 _INSERT_PROJECT = text(
     "insert into project (public_id, organization_key, name) values (:public_id, :organization, :name) "
@@ -35,7 +39,7 @@ _GRANT_PROJECTS = text(
 )
 _ORGANIZATION_KEY = text("select key from organization where public_id = :public_id")
 _PROJECT_KEYS = text("select key from project where organization_key = :organization and public_id = any(:public_ids)")
-_ORGANIZATIONS = text("select public_id as id, name, created_at from organization order by key")
+_ORGANIZATIONS = text("select public_id as id, name, time_zone, created_at from organization order by key")
 _PROJECTS = text(
     "select project.public_id as id, organization.public_id as organization_id, project.name, "
     "project.created_at from project join organization on organization.key = project.organization_key "
@@ -69,10 +73,16 @@ def find_bearer(connection: Connection, secret_hash: bytes) -> RowMapping | None
     return connection.execute(_BEARER, {"hash": secret_hash}).mappings().one_or_none()
 
 
-def insert_organization(connection: Connection, public_id: str, name: str) -> RowMapping | None:
+def insert_organization(connection: Connection, public_id: str, name: str, time_zone: str) -> RowMapping | None:
     """The new organization, or nothing if the identifier is taken."""
-    values = {"public_id": public_id, "name": name}
+    values = {"public_id": public_id, "name": name, "time_zone": time_zone}
     return connection.execute(_INSERT_ORGANIZATION, values).mappings().one_or_none()
+
+
+def set_time_zone(connection: Connection, public_id: str, time_zone: str) -> RowMapping | None:
+    """The organization, changed; nothing if there is none."""
+    values = {"public_id": public_id, "time_zone": time_zone}
+    return connection.execute(_SET_TIME_ZONE, values).mappings().one_or_none()
 
 
 def insert_project(connection: Connection, public_id: str, organization: int, name: str) -> RowMapping | None:
