@@ -17,7 +17,7 @@ from worker.principal import Principal
 from worker.queries import batches
 from worker.queries.holdings import find_project
 from worker.runtime import Runtime
-from worker.states import BatchState, Mode, Queue, WorkKind
+from worker.states import BatchState, Mode, Operation, Queue, WorkKind
 
 InTransaction = Callable[[Connection, dict[str, Any]], None]
 
@@ -33,7 +33,8 @@ class TooManyWaiting(Refused):
 class SubmitOptions:
     """What the sender asks for."""
 
-    source: Literal["csv", "json"]
+    source: Literal["csv", "json", "devices"]
+    operation: Operation = Operation.CLAIM
     mode: Mode = Mode.PARTIAL
     preview: bool = False
     reference: str | None = None
@@ -173,6 +174,7 @@ def _insert(
         "public_id": batch_id,
         "organization_key": principal.organization_key,
         "project_key": target.project,
+        "operation": options.operation,
         "mode": options.mode,
         "preview": options.preview,
         "max_claims": options.max_claims,

@@ -69,10 +69,11 @@ def batch_from_row(row: RowMapping) -> Batch:
 
 _INSERT = text("""
     with b as (
-        insert into batch (public_id, organization_key, project_key, mode, preview, max_claims, reference, file_name,
-            parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by, activate_on, accepted_on)
-        values (:public_id, :organization_key, :project_key, :mode, :preview, :max_claims, :reference, :file_name,
-            :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by, :activate_on,
+        insert into batch (public_id, organization_key, project_key, operation, mode, preview, max_claims, reference,
+            file_name, parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by, activate_on,
+            accepted_on)
+        values (:public_id, :organization_key, :project_key, :operation, :mode, :preview, :max_claims, :reference,
+            :file_name, :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by, :activate_on,
             (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
         returning key, created_at
     ), w as (
@@ -142,6 +143,15 @@ _FINISH = text("""
     bindparam("dialect", type_=JSONB(none_as_null=True)),
     bindparam("totals", type_=JSONB),
 )
+_SET_INPUT = text("""
+    update batch set upload_key = :upload, input_bytes = :size, input_sha256 = :sha256 where key = :batch""")
+_BEGIN_REVERT = text("""
+    update batch set state = 'reverting'
+    where key = :batch and operation = 'claim' and state in ('completed', 'cancelled')
+      and (select business_now()) < hold_until""")
+_END_REVERT = text("""
+    with due as (delete from activation where batch_key = :batch)
+    update batch set state = 'reverted' where key = :batch and state = 'reverting'""")
 _SET_PROBLEM = text("update batch set problem = :problem where key = :batch").bindparams(
     bindparam("problem", type_=JSONB(none_as_null=True))
 )
@@ -230,6 +240,21 @@ def start_applying(connection: Connection, batch: int, dialect: dict[str, Any], 
 def finish_batch(connection: Connection, batch: int, values: Mapping[str, object]) -> bool:
     """Whether the batch was still open; it is in its end state (or `previewed`) now."""
     return bool(connection.execute(_FINISH, {"batch": batch, **values}).scalar_one())
+
+
+def set_input(connection: Connection, batch: int, upload: int, size: int, sha256: bytes) -> None:
+    """Give a batch the list of devices that was made for it; `size` in bytes."""
+    connection.execute(_SET_INPUT, {"batch": batch, "upload": upload, "size": size, "sha256": sha256})
+
+
+def begin_revert(connection: Connection, batch: int) -> bool:
+    """Whether the batch's claims can still be given back; it is `reverting` now. Lock it first."""
+    return connection.execute(_BEGIN_REVERT, {"batch": batch}).rowcount == 1
+
+
+def end_revert(connection: Connection, batch: int) -> bool:
+    """Whether the batch was `reverting`; it is `reverted` now, and nothing of it will be activated."""
+    return connection.execute(_END_REVERT, {"batch": batch}).rowcount == 1
 
 
 def set_problem(connection: Connection, batch: int, problem: dict[str, Any]) -> None:

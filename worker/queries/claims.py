@@ -21,6 +21,11 @@ _INSERT = text("""
 # As a subquery, so that the planner does not look at every element.
 _HOLDERS = text("select device_key, project_key from claim where device_key = any((select :keys)::bigint[])")
 _BARRED = text("select key from device where key = any((select :keys)::bigint[]) and prepaid_months = 0")
+_LOCK = text("""
+    select device_key from claim
+    where device_key = any((select :keys)::bigint[]) and project_key = :project and batch_key = :batch
+    order by device_key for update""")
+_DELETE = text("delete from claim where device_key = any((select :keys)::bigint[])")
 # PostgreSQL counts microseconds from 2000-01-01.
 _POSTGRES_EPOCH = 946_684_800_000_000
 COPY_PAYS_FROM = 1_000
@@ -50,6 +55,17 @@ def find_holders(connection: Connection, keys: Keys) -> tuple[Keys, Keys]:
 def find_without_subscription(connection: Connection, keys: Keys) -> Keys:
     """Those of the devices that carry no prepaid subscription."""
     return _keys(connection.execute(_BARRED, {"keys": keys}).scalars().all()) if len(keys) else keys
+
+
+def lock_claims(connection: Connection, project: int, batch: int, keys: Keys) -> Keys:
+    """Those of the devices that the project holds by a claim of the batch, ascending; nobody else can end those claims."""
+    values = {"project": project, "batch": batch, "keys": keys}
+    return _keys(connection.execute(_LOCK, values).scalars().all())
+
+
+def delete_claims(connection: Connection, keys: Keys) -> None:
+    """End the claims of devices, which `lock_claims` has locked; the history keeps them."""
+    connection.execute(_DELETE, {"keys": keys})
 
 
 def _copy_claims(connection: Connection, project: int, batch: int, keys: Keys) -> bool:

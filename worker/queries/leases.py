@@ -133,6 +133,7 @@ _TAKE_OVER = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key where w.key = :key
     ), {_TAKE}""")
+_LOCK = text("select from work_item where key = :key and fence = :fence and done_at is null for update")
 _END = text("""
     update work_item set done_at = clock_timestamp(), end_state = 'done', lease_expires_at = null,
         backend_pid = null, backend_start = null
@@ -205,6 +206,11 @@ def own_backend(connection: Connection) -> tuple[int, datetime]:
 def end_backend(connection: Connection, pid: int, start: datetime) -> None:
     """End a server process whose lease is over, unless its number belongs to another one by now."""
     connection.execute(_END_BACKEND, {"pid": pid, "start": start})
+
+
+def lock_item(connection: Connection, item: WorkItem) -> bool:
+    """Whether the lease holds, and will until this transaction ends."""
+    return connection.execute(_LOCK, {"key": item.key, "fence": item.fence}).one_or_none() is not None
 
 
 def end_item(connection: Connection, item: WorkItem) -> bool:
