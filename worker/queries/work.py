@@ -44,6 +44,7 @@ _REOPEN = text("""
     where batch_key = :batch and (end_state = 'poisoned' or (kind = 'finish' and end_state = 'done'))
     returning kind, queue""")
 _OPEN_APPLIES = text("select count(*) from work_item where batch_key = :batch and kind = 'apply' and done_at is null")
+_OPEN = text("select exists (select from work_item where done_at is null)")
 _POISONED = text("select exists (select from work_item where batch_key = :batch and end_state = 'poisoned')")
 _DUE = text(f"""
     update work_item set ring_at = clock_timestamp() + :ring_again
@@ -96,6 +97,11 @@ def reopen_items(connection: Connection, batch: int, ring_again: timedelta) -> S
 def count_open_applies(connection: Connection, batch: int) -> int:
     """How many apply items of the batch have not ended."""
     return int(connection.execute(_OPEN_APPLIES, {"batch": batch}).scalar_one())
+
+
+def has_open_items(connection: Connection) -> bool:
+    """Whether any batch has work that is not done."""
+    return bool(connection.execute(_OPEN).scalar_one())
 
 
 def has_poisoned(connection: Connection, batch: int) -> bool:
