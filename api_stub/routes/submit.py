@@ -13,7 +13,7 @@ from api_stub.openapi import Responses, csv_body, refuses
 from api_stub.problems import InvalidJson, InvalidMultipart, TooLarge, UnsupportedMediaType
 from api_stub.submission import Submission
 from worker.accounts.idempotency import KeyInFlight, KeyReused
-from worker.batches import SubmitOptions, TooManyWaiting, UploadLapsed
+from worker.batches import Draining, SubmitOptions, TooManyWaiting, UploadLapsed
 from worker.errors import Forbidden, NotFound
 
 router = APIRouter(prefix="/v1/projects", tags=["batches"])
@@ -29,6 +29,7 @@ REFUSES = refuses(
     NotFound,
     UploadLapsed,
     TooManyWaiting,
+    Draining,
     TooLarge,
     UnsupportedMediaType,
     InvalidJson,

@@ -1,9 +1,9 @@
 """Batches: accepted, resolved, applied, finished, reported by their documents."""
 
+from worker.batches.admission import Draining, TooManyWaiting
 from worker.batches.lifecycle import cancel, confirm, resume
 from worker.batches.submit import (
     SubmitOptions,
-    TooManyWaiting,
     check_submission,
     get_batch,
     list_batches,
@@ -12,6 +12,7 @@ from worker.batches.submit import (
 from worker.batches.uploads import Upload, UploadLapsed, begin_upload
 
 __all__ = [
+    "Draining",
     "SubmitOptions",
     "TooManyWaiting",
     "Upload",

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from worker.batches.admission import check_admission
 from worker.batches.dates import check_activation_date
 from worker.batches.uploads import Upload
 from worker.batches.views import batch_document
 from worker.cursors import decode_cursor, encode_cursor
-from worker.errors import Invalid, NotFound, Refused
+from worker.errors import Invalid, NotFound
 from worker.ids import new_id
 from worker.principal import Principal
 from worker.queries import batches
@@ -20,13 +21,6 @@ from worker.runtime import Runtime
 from worker.states import BatchState, Mode, Operation, Queue, WorkKind
 
 InTransaction = Callable[[Connection, dict[str, Any]], None]
-
-
-class TooManyWaiting(Refused):
-    """Too many batches are waiting."""
-
-    status = 429
-    problem_type = "too-many-waiting"
 
 
 @dataclass(frozen=True)
@@ -57,10 +51,10 @@ def check_submission(runtime: Runtime, principal: Principal, project_id: str, op
         NotFound: the project is not visible to the principal.
         Forbidden: it is, but may not be changed.
         Invalid: an option cannot be used.
-        TooManyWaiting: the organization has too many unfinished batches.
+        Draining, TooManyWaiting: no batch is taken at the moment.
     """
     with runtime.transaction() as connection:
-        _target(runtime, connection, principal, project_id, options)
+        _target(runtime, connection, principal, project_id, options, Queue.INTERACTIVE)
 
 
 def submit(
@@ -80,7 +74,7 @@ def submit(
     """
     queue = Queue.INTERACTIVE if upload.lines <= runtime.settings.chunk_size else Queue.BULK
     with runtime.transaction() as connection:
-        target = _target(runtime, connection, principal, project_id, options)
+        target = _target(runtime, connection, principal, project_id, options, queue)
         batch_id = _insert(runtime, connection, principal, options, upload, target, queue)
         document = _document(connection, principal, batch_id)
         if in_transaction is not None:
@@ -139,15 +133,18 @@ def _visible_project(connection: Connection, principal: Principal, project_id: s
 
 
 def _target(
-    runtime: Runtime, connection: Connection, principal: Principal, project_id: str, options: SubmitOptions
+    runtime: Runtime,
+    connection: Connection,
+    principal: Principal,
+    project_id: str,
+    options: SubmitOptions,
+    queue: Queue,
 ) -> _Target:
     project = _visible_project(connection, principal, project_id)
     principal.require_change(project)
     if options.activate_on is not None:
         check_activation_date(connection, principal.organization_key, options.activate_on)
-    limit = runtime.settings.max_waiting_batches
-    if batches.count_waiting(connection, principal.organization_key, limit) >= limit:
-        raise TooManyWaiting(f"{limit:,} batches of this organization are waiting already.", retry_after=5)
+    check_admission(connection, runtime.settings, principal.organization_key, queue)
     return _Target(project, _parent(connection, principal, options))
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from worker.cli import accounts, processes
+from worker.cli import accounts, halts, processes
 from worker.cli.batch import batch
 from worker.cli.bench import bench
 from worker.cli.checks import status, verify
@@ -32,7 +32,7 @@ app.command()(up)
 app.command()(demo)
 for process in (processes.api, processes.worker, processes.beat, processes.flower, processes.migrate):
     app.command()(process)
-for command in (status, verify, claim, bench):
+for command in (status, verify, halts.pause, halts.drain, halts.resume, claim, bench):
     app.command()(command)
 for name, group in (
     ("batch", batch),

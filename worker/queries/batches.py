@@ -100,6 +100,9 @@ _KEY = text("select key, project_key from batch where public_id = :batch_id and 
 _WAITING = text("""
     select count(*) from (select 1 from batch where organization_key = :organization_key
         and state in ('received', 'resolving', 'applying', 'reverting') limit :limit) as waiting""")
+_WAITING_IN_ALL = text("""
+    select count(*) from (select 1 from batch
+        where state in ('received', 'resolving', 'applying', 'reverting') limit :limit) as waiting""")
 _LOCK = text(
     f"select {BATCH_COLUMNS}, b.preview_expires_at < clock_timestamp() as lapsed from batch b "
     "where b.key = :batch for update of b"
@@ -204,10 +207,11 @@ def list_batches(
     return connection.execute(_LIST, values).mappings().all()
 
 
-def count_waiting(connection: Connection, organization_key: int, limit: int) -> int:
-    """How many unfinished batches the organization has; counts no further than `limit`."""
+def count_waiting(connection: Connection, organization_key: int | None, limit: int) -> int:
+    """How many unfinished batches the organization has, None: all together; counts no further than `limit`."""
+    statement = _WAITING_IN_ALL if organization_key is None else _WAITING
     values = {"organization_key": organization_key, "limit": limit}
-    return int(connection.execute(_WAITING, values).scalar_one())
+    return int(connection.execute(statement, values).scalar_one())
 
 
 def lock_batch(connection: Connection, batch: int) -> tuple[Batch, bool]:

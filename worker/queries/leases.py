@@ -157,7 +157,7 @@ def take_fresh(
     backend: tuple[int, datetime],
     queue: Queue | None = None,
 ) -> WorkItem | None:
-    """Lease a work item of the batch that nobody holds to `backend`, in any queue or only this one; count the attempt."""
+    """Lease a work item of the batch that nobody holds to `backend`, in any queue or this one; count the attempt."""
     values = {"batch_id": batch_id, "kind": kind, "max_attempts": max_attempts, "queue": queue}
     row = connection.execute(_TAKE_FRESH, {**values, **_lease(terms, backend)}).mappings().one_or_none()
     return None if row is None else _item(row)
