@@ -42,7 +42,7 @@ def checked_url(target: str, *, allow_private: bool) -> str:
         raise _invalid("A webhook's address begins with https://.")
     if url.userinfo or url.fragment:
         raise _invalid("A webhook's address has neither a user name, nor a password, nor a fragment.")
-    _check_host(url.host, allow_private=allow_private)
+    _check_host(url.raw_host.decode("ascii"), allow_private=allow_private)
     return str(url)
 
 

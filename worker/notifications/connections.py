@@ -10,7 +10,6 @@ import anyio
 import anyio.to_thread
 from httpcore2 import (
     SOCKET_OPTION,
-    AnyIOBackend,
     AsyncNetworkBackend,
     AsyncNetworkStream,
     ConnectError,
@@ -33,11 +32,11 @@ class RefusedAddress(ConnectError):
 class GuardedBackend(AsyncNetworkBackend):
     """Connects to checked addresses only; a host of which any address is private is refused as a whole."""
 
-    def __init__(self, resolve: Resolve, *, allow_private: bool) -> None:
-        """`resolve` gives the addresses of a host, those to be tried first in front."""
+    def __init__(self, resolve: Resolve, network: AsyncNetworkBackend, *, allow_private: bool) -> None:
+        """`resolve` gives the addresses of a host, the best ones first; `network` is told addresses only."""
         self._resolve = resolve
+        self._network = network
         self._allow_private = allow_private
-        self._backend = AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -55,7 +54,7 @@ class GuardedBackend(AsyncNetworkBackend):
         """
         addresses = await self._checked(host, port)
         share = timeout / len(addresses) if timeout else None
-        connect = partial(self._backend.connect_tcp, port=port, timeout=share, local_address=local_address)
+        connect = partial(self._network.connect_tcp, port=port, timeout=share, local_address=local_address)
         for address in addresses[:-1]:
             try:
                 return await connect(str(address), socket_options=socket_options)

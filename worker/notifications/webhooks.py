@@ -40,7 +40,8 @@ _FAILURES: Final = (
 
 def open_client(settings: Settings, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None) -> Client:
     """Connections to any number of receivers; `resolve` and `trust` stand in for the machine's own."""
-    backend = GuardedBackend(resolve or system_resolver(), allow_private=settings.webhook_allow_private)
+    looks_up, network = resolve or system_resolver(), httpcore2.AnyIOBackend()
+    backend = GuardedBackend(looks_up, network, allow_private=settings.webhook_allow_private)
     return Client(
         ssl_context=trust or httpcore2.default_ssl_context(),
         max_connections=None,
@@ -113,7 +114,8 @@ async def _exchange(client: Client, settings: Settings, target: Target, message:
 
 def _retry_after(response: httpcore2.Response) -> float | None:
     """The seconds that the receiver asks for, as a number or as a date; at most a day."""
-    value = dict(response.headers).get(b"retry-after", b"").decode("ascii", "replace").strip()
+    values = (value for name, value in response.headers if name.lower() == b"retry-after")
+    value = next(values, b"").decode("ascii", "replace").strip()
     try:
         seconds = float(value) if value.isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
     except ValueError:
