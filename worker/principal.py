@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from worker.errors import Forbidden
+from worker.errors import Forbidden, NotFound
 from worker.states import Role
 
 
@@ -44,6 +44,18 @@ class Principal:
         """
         if role not in self.roles:
             raise Forbidden(f"This needs a token with the role {role}.")
+
+    def require_organization(self, organization_id: str) -> None:
+        """Refuse those who do not see all of an organization.
+
+        Raises:
+            NotFound: it is another one.
+            Forbidden: the token sees only some of its projects.
+        """
+        if organization_id != self.organization_id:
+            raise NotFound(f"There is no organization {organization_id}.")
+        if self.visible_projects is not None:
+            raise Forbidden("This needs a token that sees all projects of the organization.")
 
     @property
     def visible_projects(self) -> frozenset[int] | None:

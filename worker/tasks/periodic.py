@@ -7,6 +7,7 @@ from typing import Final
 from celery import shared_task
 
 from worker.batches.sweep import prune, sweep
+from worker.digests import write_digests
 from worker.operations.periodic import run_periodic
 from worker.runtime import Runtime
 from worker.states import PeriodicTask
@@ -16,6 +17,7 @@ USE_CASES: Final[Mapping[PeriodicTask, Callable[[Runtime], int]]] = MappingProxy
     {
         PeriodicTask.SWEEP: lambda runtime: sweep(runtime).rung,
         PeriodicTask.PRUNE: prune,
+        PeriodicTask.DIGEST: write_digests,
     }
 )
 
