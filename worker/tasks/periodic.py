@@ -11,12 +11,16 @@ from worker.digests import write_digests
 from worker.operations.periodic import run_periodic
 from worker.runtime import Runtime
 from worker.states import PeriodicTask
+from worker.subscriptions import activate_due, expire_due, remind
 from worker.tasks.process import process_runtime
 
 USE_CASES: Final[Mapping[PeriodicTask, Callable[[Runtime], int]]] = MappingProxyType(
     {
         PeriodicTask.SWEEP: lambda runtime: sweep(runtime).rung,
         PeriodicTask.PRUNE: prune,
+        PeriodicTask.ACTIVATE: activate_due,
+        PeriodicTask.EXPIRE: expire_due,
+        PeriodicTask.REMIND: remind,
         PeriodicTask.DIGEST: write_digests,
     }
 )
