@@ -16,9 +16,9 @@ from worker.states import SUCCESSES, USUAL, NamedBy, Outcome
 
 _BATCH = text("""
     select batch.key, batch.public_id, batch.organization_key, project_key, state, source, dialect, upload_key,
-        results_total, file_name
+        input_bytes, results_total, file_name, input_pruned_at, results_pruned_at
     from batch where batch.public_id = :public_id and organization_key = :organization""")
-_STATE = text("select state from batch where key = :batch")
+_STATE = text("select state, results_pruned_at is not null as pruned from batch where key = :batch")
 # A batch that has just ended is not in the server's statistics yet. It would be taken for a few rows that may
 # as well be fetched as a whole and sorted, for each page again; in the order of the index any plan is cheap.
 _KEEP_TO_THE_INDEX = text("""
@@ -200,9 +200,10 @@ def find_batch(connection: Connection, public_id: str, organization: int) -> Row
     return connection.execute(_BATCH, values).mappings().one_or_none()
 
 
-def fetch_state(connection: Connection, batch: int) -> str:
-    """The batch's state now."""
-    return str(connection.execute(_STATE, {"batch": batch}).scalar_one())
+def fetch_state(connection: Connection, batch: int) -> tuple[str, bool]:
+    """The batch's state now, and whether its results are no longer kept."""
+    row = connection.execute(_STATE, {"batch": batch}).one()
+    return row.state, row.pruned
 
 
 def find_checkpoints(connection: Connection, batch: int, rows: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:

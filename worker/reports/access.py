@@ -6,12 +6,13 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping
 
-from worker.errors import NotFound, ResultsNotReady
+from worker.errors import InputPruned, NotFound, ResultsNotReady, ResultsPruned
 from worker.intake import Dialect
 from worker.principal import Principal
 from worker.queries import results
 from worker.queries.results import Reader
 from worker.states import READABLE, BatchState
+from worker.times import rfc3339
 
 # From these a batch can go on, and then its results are replaced.
 PASSING: Final = frozenset({BatchState.PREVIEWED, BatchState.FAILED})
@@ -35,6 +36,20 @@ class ReadBatch:
     @property
     def upload_key(self) -> int:
         return int(self.row["upload_key"])
+
+    @property
+    def input_pruned(self) -> bool:
+        """Whether its results can be told of, and what was sent cannot."""
+        return self.row["input_pruned_at"] is not None
+
+    def require_input(self) -> None:
+        """Refuse to go on without what was sent.
+
+        Raises:
+            InputPruned: it is no longer kept.
+        """
+        if self.input_pruned:
+            raise InputPruned(f"The input was kept until {rfc3339(self.row['input_pruned_at'])}.")
 
     @property
     def is_csv(self) -> bool:
@@ -69,18 +84,25 @@ def open_results(connection: Connection, principal: Principal, batch_id: str) ->
     Raises:
         NotFound: there is none, or not for this principal.
         ResultsNotReady: it is still being worked on.
+        ResultsPruned: they are no longer kept.
     """
     batch = open_batch(connection, principal, batch_id)
     if batch.state not in READABLE:
         raise ResultsNotReady(f"The batch is {batch.state}: its results can be read when it has ended.")
+    if batch.row["results_pruned_at"] is not None:
+        raise ResultsPruned(f"The results were kept until {rfc3339(batch.row['results_pruned_at'])}.")
     return batch
 
 
 def require_same_results(connection: Connection, batch: ReadBatch) -> None:
-    """Refuse to read on in a batch that was confirmed or resumed meanwhile: its results are being replaced.
+    """Refuse what was just read if the batch was confirmed or resumed meanwhile: its results are being replaced.
 
     Raises:
         ResultsNotReady: it was.
+        ResultsPruned: they are being deleted.
     """
-    if batch.state in PASSING and results.fetch_state(connection, batch.key) != batch.state:
+    state, pruned = results.fetch_state(connection, batch.key)
+    if pruned:
+        raise ResultsPruned("The results ceased to be kept while they were being read.")
+    if batch.state in PASSING and state != batch.state:
         raise ResultsNotReady("The batch was taken up again while its results were being read.")

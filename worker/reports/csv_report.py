@@ -9,6 +9,7 @@ from worker.principal import Principal
 from worker.queries import results
 from worker.queries.results import Window
 from worker.reports.access import ReadBatch, open_results, require_same_results
+from worker.reports.csv_bare import bare_lines
 from worker.reports.csv_cells import LINE_END, csv_lines
 from worker.reports.csv_table import Table
 from worker.reports.source import BEGINNING, join, read_all
@@ -25,15 +26,20 @@ def report_csv(runtime: Runtime, principal: Principal, batch_id: str, *, only_fa
     Raises:
         NotFound: there is no such batch, or not for this principal.
         ResultsNotReady: it is still being worked on; while the report is read: it was taken up again.
+        ResultsPruned: the results are no longer kept.
     """
     with runtime.transaction() as connection:
         batch = open_results(connection, principal, batch_id)
-    return _stream(runtime, batch, only_failed=only_failed)
+    return stream_csv(runtime, batch, only_failed=only_failed)
 
 
-def _stream(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterator[bytes]:
+def stream_csv(runtime: Runtime, batch: ReadBatch, *, only_failed: bool = False) -> Iterator[bytes]:
+    """The same of a batch that was opened before."""
     yield BOM + _header(batch).encode()
     if batch.dialect is None:
+        return
+    if batch.input_pruned:
+        yield from bare_lines(runtime, batch, batch.dialect.delimiter, only_failed=only_failed)
         return
     table = Table(batch.dialect)
     windows = _windows(runtime, batch, only_failed=only_failed)
@@ -42,7 +48,8 @@ def _stream(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterato
 
 
 def _header(batch: ReadBatch) -> str:
-    names, delimiter = (batch.dialect.names, batch.dialect.delimiter) if batch.dialect else ((), ",")
+    delimiter = batch.dialect.delimiter if batch.dialect else ","
+    names = batch.dialect.names if batch.dialect and not batch.input_pruned else ()
     return csv_lines([[*names, *REPORT_COLUMNS]], delimiter)[0] + LINE_END
 
 
@@ -51,8 +58,9 @@ def _windows(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterat
 
     def fetch(after: tuple[int, int]) -> Window | None:
         with runtime.transaction() as connection:
+            window = results.fetch_window(connection, batch.reader, after, WINDOW, only_failed=only_failed)
             require_same_results(connection, batch)
-            return results.fetch_window(connection, batch.reader, after, WINDOW, only_failed=only_failed)
+            return window
 
     with ThreadPoolExecutor(max_workers=1) as ahead:
         coming = ahead.submit(fetch, BEGINNING)

@@ -25,7 +25,12 @@ def piece_documents(batch: ReadBatch, page: Sequence[Row[Any]], piece: Piece) ->
         yield _document(result, line_of(piece.group, result.row), typed)
 
 
-def _document(result: Row[Any], line: int | None, typed: Mapping[str, str]) -> dict[str, Any]:
+def bare_documents(page: Sequence[Row[Any]]) -> Iterator[dict[str, Any]]:
+    """The same where the input is no longer kept."""
+    return (_document(result, None, None) for result in page)
+
+
+def _document(result: Row[Any], line: int | None, typed: Mapping[str, str] | None) -> dict[str, Any]:
     outcome = Outcome.of(result.outcome)
     reason = Reason.of(result.reason) if result.reason else None
     told = Particulars(result.duplicate_of_row, result.first_kit_id, result.holder)

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from worker.principal import Principal
 from worker.queries import results
 from worker.reports.access import ReadBatch, open_results, require_same_results
-from worker.reports.documents import piece_documents, rows_of
+from worker.reports.documents import bare_documents, piece_documents, rows_of
 from worker.reports.source import BEGINNING, join, read_all
 from worker.runtime import Runtime
 
@@ -23,25 +23,40 @@ def report_jsonl(runtime: Runtime, principal: Principal, batch_id: str) -> Itera
     Raises:
         NotFound: there is no such batch, or not for this principal.
         ResultsNotReady: it is still being worked on; while the report is read: it was taken up again.
+        ResultsPruned: the results are no longer kept.
     """
     with runtime.transaction() as connection:
         batch = open_results(connection, principal, batch_id)
-    return _stream(runtime, batch)
+    return stream_jsonl(runtime, batch)
 
 
-def _stream(runtime: Runtime, batch: ReadBatch) -> Iterator[bytes]:
+def stream_jsonl(runtime: Runtime, batch: ReadBatch) -> Iterator[bytes]:
+    """The same of a batch that was opened before."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    for page, piece in join(read_all(runtime, batch), _windows(runtime, batch), rows_of):
-        lines = [encode(document) + "\n" for document in piece_documents(batch, page, piece)]
-        yield "".join(lines).encode()
+    for documents in _documents(runtime, batch):
+        yield "".join([encode(document) + "\n" for document in documents]).encode()
 
 
-def _windows(runtime: Runtime, batch: ReadBatch) -> Iterator[Sequence[Row[Any]]]:
+def _documents(runtime: Runtime, batch: ReadBatch) -> Iterator[Iterator[dict[str, Any]]]:
+    windows = read_windows(runtime, batch)
+    if batch.input_pruned:
+        yield from map(bare_documents, windows)
+        return
+    for page, piece in join(read_all(runtime, batch), windows, rows_of):
+        yield piece_documents(batch, page, piece)
+
+
+def read_windows(runtime: Runtime, batch: ReadBatch) -> Iterator[Sequence[Row[Any]]]:
+    """All results in order, some at a time.
+
+    Raises:
+        ResultsNotReady, ResultsPruned: on the way, if they do not stay as they are.
+    """
     after = BEGINNING
     while True:
         with runtime.transaction() as connection:
-            require_same_results(connection, batch)
             window = results.fetch_results(connection, batch.reader, after, WINDOW, None)
+            require_same_results(connection, batch)
         if not window:
             return
         yield window

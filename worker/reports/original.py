@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from worker.inputs import read_input
 from worker.intake import Dialect, InputRejected, detect
 from worker.principal import Principal
 from worker.reports.access import ReadBatch, open_batch
 from worker.reports.masking import masked_csv, masked_json
-from worker.reports.source import UNLIMITED
+from worker.reports.source import UNLIMITED, stored_input
 from worker.runtime import Runtime
 from worker.states import BatchState
 
@@ -28,10 +27,12 @@ def original_input(runtime: Runtime, principal: Principal, batch_id: str) -> Ori
 
     Raises:
         NotFound: there is no such batch, or not for this principal.
+        InputPruned: it is no longer kept.
         Forbidden: what cannot be read may hold codes, so it is given only to those who may send such files.
     """
     with runtime.transaction() as connection:
         batch = open_batch(connection, principal, batch_id)
+    batch.require_input()
     dialect = _dialect(runtime, batch)
     if dialect is None:
         principal.require_change(batch.row["project_key"])
@@ -47,19 +48,19 @@ def _dialect(runtime: Runtime, batch: ReadBatch) -> Dialect | None:
     if batch.dialect:
         return batch.dialect
     try:
-        return detect(lambda: read_input(runtime, batch.upload_key), "csv" if batch.is_csv else "json", UNLIMITED)
+        return detect(lambda: stored_input(runtime, batch), "csv" if batch.is_csv else "json", UNLIMITED)
     except InputRejected:
         return None
 
 
 def _body(runtime: Runtime, batch: ReadBatch, dialect: Dialect | None) -> Iterator[bytes]:
-    blocks = read_input(runtime, batch.upload_key)
+    blocks = stored_input(runtime, batch)
     if dialect is None:
         return blocks
     if not batch.is_csv:
         return masked_json(blocks)
     start = dialect.start.offset
-    return chain(_first_bytes(blocks, start), masked_csv(read_input(runtime, batch.upload_key, start), dialect))
+    return chain(_first_bytes(blocks, start), masked_csv(stored_input(runtime, batch, start), dialect))
 
 
 def _first_bytes(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:

@@ -1,9 +1,9 @@
 """Results and kits of a batch, page by page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from worker.cursors import decode_cursor, encode_cursor
 from worker.errors import Invalid
@@ -11,7 +11,7 @@ from worker.intake import Group, references
 from worker.principal import Principal
 from worker.queries import results
 from worker.reports.access import ReadBatch, open_results
-from worker.reports.documents import piece_documents, rows_of
+from worker.reports.documents import bare_documents, piece_documents, rows_of
 from worker.reports.source import BEGINNING, join, read_some, required_dialect
 from worker.runtime import Runtime
 from worker.states import Outcome
@@ -31,7 +31,7 @@ def results_page(
 
     Raises:
         NotFound: there is no such batch, or not for this principal.
-        ResultsNotReady: it is still being worked on.
+        ResultsNotReady, ResultsPruned: it is still being worked on; they are no longer kept.
         Invalid: the limit or the cursor.
     """
     _check_limit(limit)
@@ -40,8 +40,7 @@ def results_page(
         batch = open_results(connection, principal, batch_id)
         found = results.fetch_results(connection, batch.reader, after, limit + 1, outcome)
         page = found[:limit]
-        pieces = join(read_some(runtime, connection, batch, rows_of(page)), iter([page]), rows_of)
-        items = [item for _, piece in pieces for item in piece_documents(batch, page, piece)]
+        items = list(_documents(runtime, connection, batch, page))
     following = encode_cursor(page[-1].row, page[-1].position) if len(found) > limit else None
     return {"items": items, "next_cursor": following}
 
@@ -53,7 +52,7 @@ def kits_page(
 
     Raises:
         NotFound: there is no such batch, or not for this principal.
-        ResultsNotReady: it is still being worked on.
+        ResultsNotReady, ResultsPruned: it is still being worked on; they are no longer kept.
         Invalid: the limit or the cursor.
     """
     _check_limit(limit)
@@ -62,10 +61,21 @@ def kits_page(
         batch = open_results(connection, principal, batch_id)
         found = results.fetch_kits(connection, batch.key, after, limit + 1)
         page = found[:limit]
-        rows = [kit.row for kit in page if kit.kit_id is None]
+        rows = [] if batch.input_pruned else [kit.row for kit in page if kit.kit_id is None]
         unknown = _typed_identifiers(batch, rows, read_some(runtime, connection, batch, rows))
     following = encode_cursor(page[-1].row) if len(found) > limit else None
     return {"items": [_kit_document(kit, unknown) for kit in page], "next_cursor": following}
+
+
+def _documents(
+    runtime: Runtime, connection: Connection, batch: ReadBatch, page: Sequence[Row[Any]]
+) -> Iterator[dict[str, Any]]:
+    if batch.input_pruned:
+        yield from bare_documents(page)
+        return
+    groups = read_some(runtime, connection, batch, rows_of(page))
+    for _, piece in join(groups, iter([page]), rows_of):
+        yield from piece_documents(batch, page, piece)
 
 
 def _check_limit(limit: int) -> None:

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
+from worker.errors import InputPruned
 from worker.inputs import BLOCK_BYTES, BLOCKS_AT_ONCE, read_input
 from worker.intake import Checkpoint, Dialect, Group, Limits, read_groups
 from worker.queries import results
@@ -48,17 +49,33 @@ def required_dialect(batch: ReadBatch) -> Dialect:
 
 def read_all(runtime: Runtime, batch: ReadBatch) -> Iterator[Group]:
     """The whole input, group by group; a generator, because where there are no results there may be no dialect."""
-    yield from read_groups(read_input(runtime, batch.upload_key), required_dialect(batch), UNLIMITED)
+    yield from read_groups(stored_input(runtime, batch), required_dialect(batch), UNLIMITED)
 
 
 def read_some(runtime: Runtime, connection: Connection, batch: ReadBatch, rows: Sequence[int]) -> Iterator[Group]:
     """The groups that hold `rows` (ascending), and perhaps some between them."""
     for stretch in _stretches(connection, batch, rows):
-        blocks = read_input(runtime, batch.upload_key, stretch.start.offset, connection)
+        blocks = stored_input(runtime, batch, stretch.start.offset, connection)
         for group in read_groups(blocks, required_dialect(batch), UNLIMITED, stretch.start):
             yield group
             if last_row(group) >= stretch.last_row:
                 break
+
+
+def stored_input(
+    runtime: Runtime, batch: ReadBatch, offset: int = 0, connection: Connection | None = None
+) -> Iterator[bytes]:
+    """The input from byte `offset` on.
+
+    Raises:
+        InputPruned: it is no longer kept, perhaps since this has begun.
+    """
+    end = offset
+    for block in read_input(runtime, batch.upload_key, offset, connection):
+        end += len(block)
+        yield block
+    if end < batch.row["input_bytes"]:
+        raise InputPruned("The input ceased to be kept while it was being read.")
 
 
 def last_row(group: Group) -> int:
