@@ -90,6 +90,12 @@ class ResultsNotReady(WrongState):
     problem_type = "results-not-ready"
 
 
+class HoldWindowOver(WrongState):
+    """The hold window is over."""
+
+    problem_type = "hold-window-over"
+
+
 class PreviewLapsed(WrongState):
     """The preview has lapsed."""
 

@@ -55,8 +55,6 @@ def judge_chunk(connection: Connection, batch: Batch, pending: Pending) -> Verdi
     Raises:
         ReleasedMeanwhileError: roll back and run again.
     """
-    if batch.cancelled:
-        return np.zeros(len(pending), dtype=VERDICT)
     return _look(connection, batch, pending) if batch.only_looks else _claim(connection, batch, pending)
 
 

@@ -12,7 +12,7 @@ from worker.principal import Principal
 from worker.queries import batches, work
 from worker.queries.batches import Batch
 from worker.runtime import Runtime
-from worker.states import BatchState, Queue, WorkKind
+from worker.states import BatchState, Operation, Queue, WorkKind
 
 Rings = list[tuple[WorkKind, Queue]]
 
@@ -54,6 +54,8 @@ def cancel(
     """
 
     def act(connection: Connection, batch: Batch, _lapsed: bool) -> Rings:
+        if batch.operation is Operation.REVERT:
+            raise WrongState("A revert goes through to its end; claim the devices again instead.")
         if not batches.request_cancel(connection, batch.key):
             raise WrongState(f"This batch cannot be cancelled any more; it is {batch.state}.")
         again = runtime.settings.ring_again_after
@@ -88,6 +90,19 @@ def resume(
     return _change(runtime, principal, batch_id, act, in_transaction)
 
 
+def lock_changeable(connection: Connection, principal: Principal, batch_id: str) -> tuple[Batch, bool]:
+    """A batch that the principal may change, locked, and whether its preview has lapsed.
+
+    Raises:
+        NotFound, Forbidden: as ever.
+    """
+    found = batches.find_batch(connection, principal.organization_key, batch_id)
+    if found is None or not principal.sees_project(found[1]):
+        raise NotFound("There is no such batch.")
+    principal.require_change(found[1])
+    return batches.lock_batch(connection, found[0])
+
+
 def _change(
     runtime: Runtime,
     principal: Principal,
@@ -96,11 +111,7 @@ def _change(
     in_transaction: InTransaction | None,
 ) -> dict[str, Any]:
     with runtime.transaction() as connection:
-        found = batches.find_batch(connection, principal.organization_key, batch_id)
-        if found is None or not principal.sees_project(found[1]):
-            raise NotFound("There is no such batch.")
-        principal.require_change(found[1])
-        rings = act(connection, *batches.lock_batch(connection, found[0]))
+        rings = act(connection, *lock_changeable(connection, principal, batch_id))
         row = batches.view_batch(connection, principal.organization_key, batch_id)
         assert row is not None  # noqa: S101  # it is locked
         document = batch_document(row)

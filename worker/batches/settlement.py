@@ -86,12 +86,22 @@ def settle(
     }
     if not batches.finish_batch(connection, batch.key, values):
         raise LostLease
-    return _next_tasks(connection, settings, batch)
+    told = events.emit_batch_event(connection, batch.key, settings.delivery_lifetime)
+    if batch.operation is Operation.REVERT and ending.state is BatchState.COMPLETED:
+        told += _end_parent(connection, settings, batch)
+    return _next_tasks(settings, batch, told)
 
 
-def _next_tasks(connection: Connection, settings: Settings, batch: Batch) -> list[PeriodicTask]:
-    tasks = [PeriodicTask.DELIVER] if events.emit_batch_event(connection, batch.key, settings.delivery_lifetime) else []
-    is_due = batch.operation is not Operation.REVERT and not settings.hold_window
+def _end_parent(connection: Connection, settings: Settings, batch: Batch) -> int:
+    """The revert is done; returns how many endpoints want to know of its parent's end."""
+    assert batch.parent_key is not None, batch.key  # noqa: S101  # the database has it so
+    batches.end_revert(connection, batch.parent_key)
+    return events.emit_batch_event(connection, batch.parent_key, settings.delivery_lifetime)
+
+
+def _next_tasks(settings: Settings, batch: Batch, told: int) -> list[PeriodicTask]:
+    tasks = [PeriodicTask.DELIVER] if told else []
+    is_due = batch.operation is Operation.PLAN or (batch.operation is Operation.CLAIM and not settings.hold_window)
     return [*tasks, PeriodicTask.ACTIVATE] if is_due else tasks
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy import Connection
 
-from worker.batches import settlement
+from worker.batches import operations, settlement
 from worker.batches.entries import (
     ENTRY,
     PENDING_DEVICE,
@@ -20,7 +20,8 @@ from worker.batches.entries import (
     mark_duplicates,
     scatter,
 )
-from worker.batches.judgement import Judgement, Rules, judge_as_one, judge_chunk
+from worker.batches.generated import with_input
+from worker.batches.judgement import Judgement, Rules, judge_as_one
 from worker.batches.resolution import Resolution, resolve_input
 from worker.database import one_snapshot
 from worker.errors import LostLease
@@ -50,6 +51,7 @@ def resolve(runtime: Runtime, connection: Connection, item: WorkItem) -> Rings:
     Raises:
         LostLease: the lease was lost meanwhile; nothing happened.
     """
+    item = with_input(runtime, connection, item)
     try:
         with one_snapshot(connection):
             found = resolve_input(runtime, connection, item.batch)
@@ -162,7 +164,7 @@ def _store_reading(connection: Connection, item: WorkItem, found: Resolution) ->
 
 def _judge(connection: Connection, batch: Batch, chunks: list[Pending], parts: settlement.Parts) -> Judgement:
     if batch.cancelled or not _is_judged_as_one(batch, sum(map(len, chunks))):
-        return Judgement([judge_chunk(connection, batch, chunk) for chunk in chunks])
+        return Judgement([operations.carry_out(connection, batch, chunk) for chunk in chunks])
 
     def unchanged(connection: Connection, verdicts: list[Verdicts]) -> bool:
         everything = np.zeros(sum(map(len, parts())), dtype=VERDICT)

@@ -39,9 +39,21 @@ class SubmitOptions:
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """Where a batch belongs, by keys."""
+
     project: int
     parent: int | None
+
+
+@dataclass(frozen=True)
+class StoredInput:
+    """Where the input of a batch is, and the queue for so much."""
+
+    upload_key: int | None
+    size: int
+    sha256: str
+    queue: Queue
 
 
 def check_submission(runtime: Runtime, principal: Principal, project_id: str, options: SubmitOptions) -> None:
@@ -54,7 +66,8 @@ def check_submission(runtime: Runtime, principal: Principal, project_id: str, op
         Draining, TooManyWaiting: no batch is taken at the moment.
     """
     with runtime.transaction() as connection:
-        _target(runtime, connection, principal, project_id, options, Queue.INTERACTIVE)
+        open_target(connection, principal, project_id, options)
+        check_admission(connection, runtime.settings, principal.organization_key, Queue.INTERACTIVE)
 
 
 def submit(
@@ -74,9 +87,11 @@ def submit(
     """
     queue = Queue.INTERACTIVE if upload.lines <= runtime.settings.chunk_size else Queue.BULK
     with runtime.transaction() as connection:
-        target = _target(runtime, connection, principal, project_id, options, queue)
-        batch_id = _insert(runtime, connection, principal, options, upload, target, queue)
-        document = _document(connection, principal, batch_id)
+        target = open_target(connection, principal, project_id, options)
+        check_admission(connection, runtime.settings, principal.organization_key, queue)
+        stored = StoredInput(upload.complete(connection), upload.size, upload.sha256, queue)
+        batch_id, _ = insert(runtime, connection, principal, options, target, stored)
+        document = document_of(connection, principal, batch_id)
         if in_transaction is not None:
             in_transaction(connection, document)
     runtime.doorbell.ring(WorkKind.RESOLVE, batch_id, queue)
@@ -90,7 +105,7 @@ def get_batch(runtime: Runtime, principal: Principal, batch_id: str) -> dict[str
         NotFound: there is none that the principal may see.
     """
     with runtime.reading() as connection:
-        return _document(connection, principal, batch_id)
+        return document_of(connection, principal, batch_id)
 
 
 def list_batches(
@@ -132,20 +147,18 @@ def _visible_project(connection: Connection, principal: Principal, project_id: s
     return project
 
 
-def _target(
-    runtime: Runtime,
-    connection: Connection,
-    principal: Principal,
-    project_id: str,
-    options: SubmitOptions,
-    queue: Queue,
-) -> _Target:
+def open_target(connection: Connection, principal: Principal, project_id: str, options: SubmitOptions) -> Target:
+    """Where the batch belongs.
+
+    Raises:
+        NotFound, Forbidden, Invalid: as `check_submission`.
+    """
     project = _visible_project(connection, principal, project_id)
     principal.require_change(project)
     if options.activate_on is not None:
-        check_activation_date(connection, principal.organization_key, options.activate_on)
-    check_admission(connection, runtime.settings, principal.organization_key, queue)
-    return _Target(project, _parent(connection, principal, options))
+        parameter = "activate_on" if options.operation is Operation.CLAIM else "activate"
+        check_activation_date(connection, principal.organization_key, options.activate_on, parameter)
+    return Target(project, _parent(connection, principal, options))
 
 
 def _parent(connection: Connection, principal: Principal, options: SubmitOptions) -> int | None:
@@ -157,15 +170,15 @@ def _parent(connection: Connection, principal: Principal, options: SubmitOptions
     return found[0]
 
 
-def _insert(
+def insert(
     runtime: Runtime,
     connection: Connection,
     principal: Principal,
     options: SubmitOptions,
-    upload: Upload,
-    target: _Target,
-    queue: Queue,
-) -> str:
+    target: Target,
+    stored: StoredInput,
+) -> tuple[str, int]:
+    """The ID and the key of a new batch with its first work item."""
     batch_id = new_id("bat")
     values = {
         "public_id": batch_id,
@@ -180,17 +193,22 @@ def _insert(
         "file_name": options.file_name,
         "parent_key": target.parent,
         "source": options.source,
-        "upload_key": upload.complete(connection),
-        "input_bytes": upload.size,
-        "input_sha256": bytes.fromhex(upload.sha256),
-        "queue": queue,
+        "upload_key": stored.upload_key,
+        "input_bytes": stored.size,
+        "input_sha256": bytes.fromhex(stored.sha256),
+        "queue": stored.queue,
         "created_by": principal.name,
     }
-    batches.insert_batch(connection, values, runtime.settings.ring_again_after)
-    return batch_id
+    key, _ = batches.insert_batch(connection, values, runtime.settings.ring_again_after)
+    return batch_id, key
 
 
-def _document(connection: Connection, principal: Principal, batch_id: str) -> dict[str, Any]:
+def document_of(connection: Connection, principal: Principal, batch_id: str) -> dict[str, Any]:
+    """The document of a batch that the principal may see.
+
+    Raises:
+        NotFound: there is none.
+    """
     row = batches.view_batch(connection, principal.organization_key, batch_id)
     if row is None or not principal.sees_project(row["project_key"]):
         raise NotFound("There is no such batch.")

@@ -133,7 +133,7 @@ _TAKE_OVER = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key where w.key = :key
     ), {_TAKE}""")
-_LOCK = text("select from work_item where key = :key and fence = :fence and done_at is null for update")
+_LOCK = text("select key from work_item where key = :key and fence = :fence and done_at is null for update")
 _END = text("""
     update work_item set done_at = clock_timestamp(), end_state = 'done', lease_expires_at = null,
         backend_pid = null, backend_start = null

@@ -28,6 +28,7 @@ _ADD_NEXT_RESOLVE = text("""
     insert into work_item (batch_key, organization_key, kind, number, queue, ring_at)
     select batch_key, organization_key, 'resolve', max(number) + 1, :queue, clock_timestamp() + :ring_again
     from work_item where batch_key = :batch and kind = 'resolve' group by batch_key, organization_key""")
+_EXPECT = text("update work_item set rows = :rows where batch_key = :batch and kind = 'resolve'")
 _FORGET = text("delete from work_item where batch_key = :batch and kind <> 'resolve'")
 # The raised fence makes whoever works on them fail its guard.
 _CANCEL_APPLIES = text("""
@@ -75,6 +76,11 @@ def add_items(
         for number, count in enumerate(rows)
     ]
     connection.execute(_ADD, values)
+
+
+def expect_rows(connection: Connection, batch: int, rows: int) -> None:
+    """Tell the resolve item of a batch without an input how many rows to expect."""
+    connection.execute(_EXPECT, {"batch": batch, "rows": rows})
 
 
 def start_over(connection: Connection, batch: int, queue: Queue, ring_again: timedelta) -> None:
