@@ -42,3 +42,12 @@ class Answer:
     error: str | None
     gone: bool = False
     retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail; `complete`: nothing was left out of it."""
+
+    name: str
+    content: bytes
+    complete: bool
