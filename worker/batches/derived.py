@@ -53,7 +53,7 @@ def plan_held(
     options: SubmitOptions,
     in_transaction: InTransaction | None = None,
 ) -> dict[str, Any]:
-    """Plan when the subscriptions of all devices start that the project holds, or of those that `options.parent` claimed.
+    """Plan when the devices of a project start, or those that `options.parent` has claimed for it.
 
     Raises:
         NotFound, Forbidden: as ever.

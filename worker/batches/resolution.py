@@ -12,13 +12,14 @@ from sqlalchemy import Connection
 from worker.batches.entries import ENTRY, Entries
 from worker.batches.windows import Keys, Window, read_ahead, read_windows
 from worker.inputs import read_input
-from worker.intake import Dialect, InputRejected, Limits, RefKind, Source, detect, read_groups
+from worker.intake import Dialect, Group, InputRejected, Limits, RefKind, Source, detect, read_groups
 from worker.queries import lookups
 from worker.queries.batches import Batch
 from worker.runtime import Runtime
 from worker.states import NamedBy
 
 SMALL_INPUT = 1_000_000  # bytes
+UNLIMITED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,30 @@ def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Res
     Raises:
         InputRejected: the input as a whole cannot be used.
     """
-    limits = Limits(rows=runtime.settings.max_rows)
+    limits = _limits(runtime, batch)
     source: Source = "json" if batch.source == "json" else "csv"
     is_small = batch.input_bytes <= SMALL_INPUT
     open_blocks = _opener(runtime, batch, connection if is_small else None)
     dialect = detect(open_blocks, source, limits)
-    resolver = _Resolver(runtime, connection, batch.project_key, dialect)
-    windows = read_windows(dialect, read_groups(open_blocks(), dialect, limits))
+    resolver = _Resolver(runtime, connection, batch, dialect)
+    windows = read_windows(dialect, _groups(batch, open_blocks(), dialect, limits))
     for some in windows if is_small else read_ahead(windows):
         resolver.add(some)
     return resolver.finish()
+
+
+def _limits(runtime: Runtime, batch: Batch) -> Limits:
+    """A list that claimd made has a row for each device, and is as long as need be."""
+    return Limits(rows=UNLIMITED if batch.source == "devices" else runtime.settings.max_rows)
+
+
+def _groups(batch: Batch, blocks: Iterator[bytes], dialect: Dialect, limits: Limits) -> Iterator[Group]:
+    """The groups of the input; what a batch or a project holds may be nothing."""
+    try:
+        yield from read_groups(blocks, dialect, limits)
+    except InputRejected as rejected:
+        if batch.source != "devices" or rejected.problem_type != "empty":
+            raise
 
 
 def _opener(runtime: Runtime, batch: Batch, connection: Connection | None) -> Callable[[], Iterator[bytes]]:
@@ -62,10 +77,11 @@ def _opener(runtime: Runtime, batch: Batch, connection: Connection | None) -> Ca
 class _Resolver:
     """Collects the entries of window after window."""
 
-    def __init__(self, runtime: Runtime, connection: Connection, project: int, dialect: Dialect) -> None:
+    def __init__(self, runtime: Runtime, connection: Connection, batch: Batch, dialect: Dialect) -> None:
         self._runtime = runtime
         self._connection = connection
-        self._project = project
+        self._project = batch.project_key
+        self._limit = UNLIMITED if batch.repeats_its_parent else runtime.settings.max_results
         self._dialect = dialect
         self._rows = 0
         self._results = 0
@@ -138,10 +154,9 @@ class _Resolver:
         return row.code_hash is not None and hmac.compare_digest(expected, row.code_hash)
 
     def _refuse_too_many(self) -> None:
-        limit = self._runtime.settings.max_results
-        if self._results > limit:
+        if self._results > self._limit:
             raise InputRejected(
                 "too-many-results",
                 "Too many devices",
-                f"With its kits opened, the input names more than {limit:,} devices. Split it.",
+                f"With its kits opened, the input names more than {self._limit:,} devices. Split it.",
             )

@@ -44,6 +44,11 @@ class Batch:
         return self.preview and not self.confirmed
 
     @property
+    def repeats_its_parent(self) -> bool:
+        """Whether its devices are those of its parent, which was within all limits."""
+        return self.source == "devices" and self.parent_key is not None
+
+    @property
     def rests_on_one_decision(self) -> bool:
         """Whether all of it must be claimed in one transaction or nothing."""
         return not self.only_looks and (self.mode is Mode.ATOMIC or self.require_unchanged)
@@ -70,11 +75,11 @@ def batch_from_row(row: RowMapping) -> Batch:
 _INSERT = text("""
     with b as (
         insert into batch (public_id, organization_key, project_key, operation, mode, preview, max_claims, reference,
-            file_name, parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by, activate_on,
-            accepted_on)
+            file_name, parent_key, source, upload_key, input_bytes, input_sha256, queue, created_by,
+            activate_on, accepted_on)
         values (:public_id, :organization_key, :project_key, :operation, :mode, :preview, :max_claims, :reference,
-            :file_name, :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by, :activate_on,
-            (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
+            :file_name, :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by,
+            :activate_on, (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
         returning key, created_at
     ), w as (
         insert into work_item (batch_key, organization_key, kind, number, queue, ring_at)

@@ -58,7 +58,7 @@ def find_without_subscription(connection: Connection, keys: Keys) -> Keys:
 
 
 def lock_claims(connection: Connection, project: int, batch: int, keys: Keys) -> Keys:
-    """Those of the devices that the project holds by a claim of the batch, ascending; nobody else can end those claims."""
+    """Those of the devices that the project holds by claims of the batch, ascending; those claims are locked."""
     values = {"project": project, "batch": batch, "keys": keys}
     return _keys(connection.execute(_LOCK, values).scalars().all())
 

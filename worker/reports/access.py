@@ -53,7 +53,7 @@ class ReadBatch:
 
     @property
     def is_csv(self) -> bool:
-        return bool(self.row["source"] == "csv")
+        return bool(self.row["source"] != "json")
 
     @cached_property
     def dialect(self) -> Dialect | None:
