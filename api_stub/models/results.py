@@ -26,8 +26,10 @@ class Result(Wire):
     """What became of one device of one row."""
 
     row: int = Field(description="Numbered from 1, without blank lines and the header.")
-    line: int | None = Field(description="The physical line of the file; null for JSON.")
-    input: dict[str, Any] = Field(description="The row as it was sent; claim codes are `***`.")
+    line: int | None = Field(description="The physical line of the file; null for JSON and without the input.")
+    input: dict[str, Any] | None = Field(
+        description="The row as it was sent; claim codes are `***`. Null once the input is no longer kept."
+    )
     outcome: Outcome
     device_id: str | None
     kit_id: str | None
@@ -55,9 +57,17 @@ class KitRow(Wire):
     )
 
     row: int
-    kit_id: str
+    kit_id: str | None = Field(description="Null if there is no such kit and the input is no longer kept.")
     devices: int
     outcomes: dict[Outcome, int]
+
+
+class SigningKey(Wire):
+    """With what anyone can check a manifest."""
+
+    algorithm: str = Field(examples=["Ed25519"])
+    key_id: str = Field(description="The first 32 hexadecimal digits of the key's SHA-256.")
+    public_key: str = Field(description="32 bytes in base64.")
 
 
 class KitPage(Page):

@@ -10,12 +10,14 @@ from api_stub.models.results import KitPage, ResultPage
 from api_stub.openapi import CSV_EXAMPLE, refuses, streams
 from api_stub.replies import Document, attachment
 from worker import reports
-from worker.errors import NotFound, ResultsNotReady
+from worker.errors import InputPruned, NotFound, ResultsNotReady, ResultsPruned, WrongState
+from worker.proof import Manifest
 from worker.states import Outcome
 
 router = APIRouter(prefix="/v1/claim-batches/{batch_id}", tags=["results"])
 
-REFUSES = refuses(NotFound, ResultsNotReady)
+REFUSES = refuses(NotFound, ResultsNotReady, ResultsPruned)
+SIGNING_REFUSES = refuses(NotFound, ResultsNotReady, ResultsPruned, WrongState)
 CSV_TYPE = "text/csv"
 JSON_LINES = "application/x-ndjson"
 REPORT_EXAMPLE = "Device ID,Room,row,line,outcome,device_id,detail,hint\nSNS-000001,2.15,1,2,claimed,SNS-000001,,\n"
@@ -67,7 +69,23 @@ def download_lines(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) 
     return attachment(reports.report_jsonl(runtime, principal, batch_id), JSON_LINES, f"{batch_id}-results.jsonl")
 
 
-@router.get("/input", response_class=Response, responses={**streams(CSV_TYPE, CSV_EXAMPLE), **refuses(NotFound)})
+@router.get(
+    "/report.zip", response_class=Response, responses={**streams("application/zip", "PK"), **SIGNING_REFUSES}
+)
+def download_bundle(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -> Response:
+    """The report as JSON lines and as CSV, with a signed manifest: `claimd report verify` checks it offline."""
+    return attachment(
+        reports.report_bundle(runtime, principal, batch_id), "application/zip", f"{batch_id}-report.zip"
+    )
+
+
+@router.get("/manifest", response_model=Manifest, responses=SIGNING_REFUSES)
+def show_manifest(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -> Response:
+    """Counts, hashes and times, signed. All of `results.jsonl` is made for its hash: for a million rows use the ZIP."""
+    return Document(reports.signed_manifest(runtime, principal, batch_id))
+
+
+@router.get("/input", response_class=Response, responses={**streams(CSV_TYPE, CSV_EXAMPLE), **refuses(NotFound, InputPruned)})
 def download_input(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -> Response:
     """The upload as it came."""
     found = reports.original_input(runtime, principal, batch_id)

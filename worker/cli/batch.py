@@ -126,6 +126,7 @@ def report(
         Path | None, typer.Option("--output", "-o", help="A file to write; standard output.", show_default=False)
     ] = None,
     only_failed: Annotated[bool, typer.Option("--only-failed", help="The rows to mend; CSV only.")] = False,
+    bundle: Annotated[bool, typer.Option("--bundle", help="A ZIP with both kinds and a signed manifest.")] = False,
     api_url: ApiUrl = None,
     token: Token = None,
     data_dir: DataDir = None,
@@ -134,7 +135,9 @@ def report(
     """Download the report: all rows with their outcomes, as CSV."""
     if as_json and only_failed:
         raise typer.BadParameter("JSON lines have all rows: leave --json or --only-failed out.")
-    name = "results.jsonl" if as_json else "results.csv"
+    if bundle and (as_json or only_failed):
+        raise typer.BadParameter("A bundle has all rows in both kinds: leave --json and --only-failed out.")
+    name = "report.zip" if bundle else "results.jsonl" if as_json else "results.csv"
     with connected(data_dir, api_url, token) as api:
         only = "failed" if only_failed else None
         with api.download(batch_path(batch_id, name), only=only) as body:

@@ -17,6 +17,7 @@ from worker.cli.claim import claim
 from worker.cli.demo import demo
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
 from worker.cli.inventory import inventory
+from worker.cli.report import report
 from worker.cli.up import up
 from worker.version import __version__
 
@@ -36,6 +37,7 @@ for command in (status, verify, halts.pause, halts.drain, halts.resume, claim, b
     app.command()(command)
 for name, group in (
     ("batch", batch),
+    ("report", report),
     ("inventory", inventory),
     ("org", accounts.org),
     ("project", accounts.project),

@@ -3,6 +3,7 @@
 from worker.proof.documents import FORMAT, RESULTS, TABLE, Manifest, canonical, signed_bytes
 from worker.proof.files import MANIFEST
 from worker.proof.findings import Finding
+from worker.proof.signatures import PublicKey, read_public_key
 from worker.proof.verification import Verification, verify_report
 
 __all__ = [
@@ -12,8 +13,10 @@ __all__ = [
     "TABLE",
     "Finding",
     "Manifest",
+    "PublicKey",
     "Verification",
     "canonical",
+    "read_public_key",
     "signed_bytes",
     "verify_report",
 ]
