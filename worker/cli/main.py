@@ -15,6 +15,7 @@ from worker.cli.bench import bench
 from worker.cli.checks import status, verify
 from worker.cli.claim import claim
 from worker.cli.demo import demo
+from worker.cli.digest import digest
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
 from worker.cli.inventory import inventory
 from worker.cli.report import report
@@ -38,6 +39,7 @@ for command in (status, verify, halts.pause, halts.drain, halts.resume, claim, b
 for name, group in (
     ("batch", batch),
     ("report", report),
+    ("digest", digest),
     ("inventory", inventory),
     ("org", accounts.org),
     ("project", accounts.project),
