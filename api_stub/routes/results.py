@@ -69,14 +69,10 @@ def download_lines(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) 
     return attachment(reports.report_jsonl(runtime, principal, batch_id), JSON_LINES, f"{batch_id}-results.jsonl")
 
 
-@router.get(
-    "/report.zip", response_class=Response, responses={**streams("application/zip", "PK"), **SIGNING_REFUSES}
-)
+@router.get("/report.zip", response_class=Response, responses={**streams("application/zip", "PK"), **SIGNING_REFUSES})
 def download_bundle(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -> Response:
     """The report as JSON lines and as CSV, with a signed manifest: `claimd report verify` checks it offline."""
-    return attachment(
-        reports.report_bundle(runtime, principal, batch_id), "application/zip", f"{batch_id}-report.zip"
-    )
+    return attachment(reports.report_bundle(runtime, principal, batch_id), "application/zip", f"{batch_id}-report.zip")
 
 
 @router.get("/manifest", response_model=Manifest, responses=SIGNING_REFUSES)
@@ -85,7 +81,9 @@ def show_manifest(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -
     return Document(reports.signed_manifest(runtime, principal, batch_id))
 
 
-@router.get("/input", response_class=Response, responses={**streams(CSV_TYPE, CSV_EXAMPLE), **refuses(NotFound, InputPruned)})
+@router.get(
+    "/input", response_class=Response, responses={**streams(CSV_TYPE, CSV_EXAMPLE), **refuses(NotFound, InputPruned)}
+)
 def download_input(runtime: RuntimeDep, principal: PrincipalDep, batch_id: str) -> Response:
     """The upload as it came."""
     found = reports.original_input(runtime, principal, batch_id)
