@@ -204,6 +204,18 @@ class EndpointKind(StrEnum):
     EMAIL = "email"
 
 
+class DeliveryState(StrEnum):
+    """Where an event stands on its way to one endpoint: its meaning, its exits, and what a crash leaves."""
+
+    # To be tried at `next_attempt_at`, again and again. Goes to `delivered` when it was accepted, to `dead` when its
+    # time is over. A crash leaves a lease that ends: it is tried again, under the same event's id.
+    WAITING = "waiting"
+    # The receiver has accepted it. Goes back to `waiting` by a replay.
+    DELIVERED = "delivered"
+    # Given up, or its endpoint was disabled or deleted. Goes back to `waiting` by a replay.
+    DEAD = "dead"
+
+
 class EventType(StrEnum):
     """What endpoints can subscribe to."""
 
