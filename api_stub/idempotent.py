@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final
 
 import anyio.to_thread
@@ -95,20 +96,28 @@ async def once(
         return _response(await perform(found))
 
 
-async def act_once(call: Call, use_case: Callable[[InTransaction], dict[str, Any]]) -> Response:
-    """Carry out a use-case without a body and answer 202 with its document, once for each key."""
+async def act_once(
+    call: Call, use_case: Callable[[InTransaction], dict[str, Any]], answer: Callable[[dict[str, Any]], Answer] | None = None
+) -> Response:
+    """Carry out a use-case without a body and answer 202 with its document, or by `answer`, once for each key."""
+    answer = answer or partial(answer_of, 202)
 
     async def perform(reservation: Reservation | None) -> Answer:
         def remember(connection: Connection, document: dict[str, Any]) -> None:
             if reservation is not None:
-                reservation.store(connection, EMPTY_SHA256, answer_of(202, document))
+                reservation.store(connection, EMPTY_SHA256, answer(document))
 
-        return answer_of(202, await anyio.to_thread.run_sync(use_case, remember))
+        return answer(await anyio.to_thread.run_sync(use_case, remember))
 
     async def digest() -> str:
         return EMPTY_SHA256
 
     return await once(call, digest, perform)
+
+
+def accepted(batch: dict[str, Any]) -> Answer:
+    """The answer to whoever has sent a new batch."""
+    return answer_of(202, batch, Location=f"/v1/claim-batches/{batch['id']}")
 
 
 def answer_of(status: int, document: object, **headers: str) -> Answer:

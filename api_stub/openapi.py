@@ -53,7 +53,7 @@ def streams(media_type: str, example: str) -> Responses:
     return {200: {"description": "The file", "content": content}}
 
 
-def csv_body(*, with_json: bool) -> dict[str, Any]:
+def csv_body(*, with_json: bool, required: bool = True) -> dict[str, Any]:
     """The body of a route that takes a CSV file in any wrapping, and JSON if it says so."""
     form = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
     content: dict[str, Any] = {
@@ -64,7 +64,7 @@ def csv_body(*, with_json: bool) -> dict[str, Any]:
         schema = LISTING.json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         content["application/json"] = {"schema": schema, "example": JSON_EXAMPLE}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:

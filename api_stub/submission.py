@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api_stub.body.content import Body
 from api_stub.body.pieces import pour
-from api_stub.idempotent import Call, Holding, answer_of
+from api_stub.idempotent import Call, Holding, accepted
 from worker import batches
 from worker.accounts.idempotency import Answer, Reservation
 from worker.batches import SubmitOptions, Upload
@@ -49,12 +49,8 @@ class Submission:
     def _submit(self, upload: Upload, reservation: Reservation | None) -> Answer:
         def remember(connection: Connection, document: dict[str, Any]) -> None:
             if reservation is not None:
-                reservation.store(connection, upload.sha256, _accepted(document))
+                reservation.store(connection, upload.sha256, accepted(document))
 
         call, options = self.call, replace(self.options, file_name=self.body.file_name)
         document = batches.submit(call.runtime, call.principal, self.project_id, options, upload, remember)
-        return _accepted(document)
-
-
-def _accepted(document: dict[str, Any]) -> Answer:
-    return answer_of(202, document, Location=f"/v1/claim-batches/{document['id']}")
+        return accepted(document)

@@ -2,9 +2,9 @@
 
 import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from worker.states import Mode
@@ -46,6 +46,28 @@ class SubmitQuery(BaseModel):
         "zone of the organization. Without it, once the hold window is over.",
         examples=["2027-01-31"],
     )
+
+
+class PlanQuery(BaseModel):
+    """When subscriptions are to start, and whose; the other options of a batch make no sense here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    activate: Literal["now"] | Annotated[date, BeforeValidator(iso_day)] = Field(
+        description="`now`, or a day from today to 24 months ahead, in the time zone of the organization; in any case "
+        "not before the hold window of a device's batch is over.",
+        examples=["now", "2027-01-31"],
+    )
+    batch_id: Annotated[str, Field(max_length=100)] | Absent = Field(
+        default=None, description="Instead of a body: all that this batch has claimed and the project still holds."
+    )
+    all: bool = Field(default=False, description="Instead of a body: everything that the project holds.")
+    reference: Annotated[str, Field(max_length=1000)] | Absent = Field(default=None, description="The caller's own text.")
+
+    @property
+    def day(self) -> date | None:
+        """None for now."""
+        return None if self.activate == "now" else self.activate
 
 
 class PageQuery(BaseModel):

@@ -1,4 +1,4 @@
-"""Batches: list, look, confirm, cancel, resume."""
+"""Batches: list, look, confirm, cancel, revert, resume."""
 
 from functools import partial
 from typing import Annotated
@@ -6,14 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api_stub.auth import PrincipalDep, RuntimeDep
-from api_stub.idempotent import CallDep, act_once
+from api_stub.idempotent import CallDep, accepted, act_once
 from api_stub.models.batches import Batch, BatchPage
 from api_stub.models.options import Absent, PageQuery
 from api_stub.openapi import refuses
 from api_stub.replies import Document
+from api_stub.routes.submit import ACCEPTED
 from worker import batches
 from worker.accounts.idempotency import KeyInFlight, KeyReused
-from worker.errors import Forbidden, NotFound, PreviewLapsed, WrongState
+from worker.errors import Forbidden, HoldWindowOver, NotFound, PreviewLapsed, WrongState
 from worker.states import BatchState
 
 router = APIRouter(prefix="/v1/claim-batches", tags=["batches"])
@@ -55,6 +56,17 @@ async def confirm_batch(
 async def cancel_batch(call: CallDep, batch_id: str) -> Response:
     """Stop a batch: what was claimed stays claimed, the rest is `not_processed`."""
     return await act_once(call, partial(batches.cancel, call.runtime, call.principal, batch_id))
+
+
+@router.post(
+    "/{batch_id}/revert",
+    status_code=202,
+    response_model=Batch,
+    responses={**ACCEPTED, **refuses(NotFound, Forbidden, WrongState, HoldWindowOver, KeyReused, KeyInFlight)},
+)
+async def revert_batch(call: CallDep, batch_id: str) -> Response:
+    """Give back what a batch has claimed, until its `hold_until`; the answer is the batch that does it."""
+    return await act_once(call, partial(batches.revert, call.runtime, call.principal, batch_id), accepted)
 
 
 @router.post("/{batch_id}/resume", status_code=202, response_model=Batch, responses=ACTS)

@@ -24,7 +24,7 @@ ACCEPTED: Responses = {
         "headers": {"Location": {"description": "The address of the batch", "schema": {"type": "string"}}},
     }
 }
-REFUSES = refuses(
+REFUSALS = (
     Forbidden,
     NotFound,
     UploadLapsed,
@@ -43,7 +43,7 @@ REFUSES = refuses(
     "/{project_id}/claim-batches",
     status_code=202,
     response_model=Batch,
-    responses={**ACCEPTED, **REFUSES},
+    responses={**ACCEPTED, **refuses(*REFUSALS)},
     openapi_extra=csv_body(with_json=True),
 )
 async def submit_batch(call: CallDep, project_id: str, query: Annotated[SubmitQuery, Query()]) -> Response:

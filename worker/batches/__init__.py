@@ -1,6 +1,7 @@
 """Batches: accepted, resolved, applied, finished, reported by their documents."""
 
 from worker.batches.admission import Draining, TooManyWaiting
+from worker.batches.derived import plan_held, revert
 from worker.batches.lifecycle import cancel, confirm, resume
 from worker.batches.submit import (
     SubmitOptions,
@@ -23,6 +24,8 @@ __all__ = [
     "confirm",
     "get_batch",
     "list_batches",
+    "plan_held",
     "resume",
+    "revert",
     "submit",
 ]

@@ -47,9 +47,12 @@ class ReadBatch:
 
         Raises:
             InputPruned: it is no longer kept.
+            ResultsNotReady: it is a list that is still to be made.
         """
         if self.input_pruned:
             raise InputPruned(f"The input was kept until {rfc3339(self.row['input_pruned_at'])}.")
+        if self.row["upload_key"] is None:
+            raise ResultsNotReady("The list of devices is still being made.")
 
     @property
     def is_csv(self) -> bool:
