@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from worker.notifications.message import Message
 from worker.settings import Settings
+from worker.states import EventType
 from worker.times import rfc3339
 
 MOST_BYTES: Final = 20_000
@@ -40,6 +41,9 @@ def message_links(settings: Settings, message: Message) -> dict[str, str]:
     links = {}
     if message.type.startswith("subscriptions."):
         links["subscriptions"] = f"{base}/organizations/{message.organization_id}/subscriptions"
+    if message.type == EventType.DIGEST_DAILY:
+        digest = f"{base}/organizations/{message.organization_id}/digests/{message.data['date']}"
+        links |= {"digest": digest, "digest_csv": f"{digest}.csv"}
     if message.batch_id is not None:
         links |= {name: f"{base}/claim-batches/{message.batch_id}{path}" for name, path in _OF_BATCH.items()}
     return links
