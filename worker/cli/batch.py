@@ -103,6 +103,22 @@ def cancel(
         return answer(api, found, watch=False, fail_on_rows=False, as_json=as_json)
 
 
+@batch.command("revert")
+def revert(
+    batch_id: BatchId,
+    watch: Watch = False,
+    fail_on_rows: FailOnRows = False,
+    api_url: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Give back what a batch has claimed, as long as its hold window is not over."""
+    with connected(data_dir, api_url, token) as api:
+        found = api.post(batch_path(batch_id, "revert"))
+        return answer(api, found, watch=watch or fail_on_rows, fail_on_rows=fail_on_rows, as_json=as_json)
+
+
 @batch.command("resume")
 def resume(
     batch_id: BatchId,

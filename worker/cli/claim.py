@@ -69,11 +69,12 @@ def claim(  # noqa: PLR0913, PLR0917  # its options
     }
     path = f"/v1/projects/{quote(project, safe='')}/claim-batches"
     with opened(file) as source, connected(data_dir, api_url, token) as api:
-        batch = api.upload(path, blocks(source), _headers(file, idempotency_key), options)
+        batch = api.upload(path, blocks(source), upload_headers(file, idempotency_key), options)
         return answer(api, batch, watch=watch or fail_on_rows, fail_on_rows=fail_on_rows, as_json=as_json)
 
 
-def _headers(file: Path, key: str | None) -> dict[str, str]:
+def upload_headers(file: Path, key: str | None = None) -> dict[str, str]:
+    """The headers with which a CSV file is sent."""
     headers = {"Content-Type": "text/csv"}
     if file != STDIN:
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"

@@ -19,6 +19,7 @@ from worker.cli.digest import digest
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
 from worker.cli.inventory import inventory
 from worker.cli.report import report
+from worker.cli.subscription import subscription
 from worker.cli.up import up
 from worker.version import __version__
 
@@ -40,6 +41,7 @@ for name, group in (
     ("batch", batch),
     ("report", report),
     ("digest", digest),
+    ("subscription", subscription),
     ("inventory", inventory),
     ("org", accounts.org),
     ("project", accounts.project),
