@@ -101,28 +101,20 @@ comment on column subscription.reminded is 'the last reminder that was sent, in 
 
 create function refuse_to_turn_back() returns trigger language plpgsql as $$
 begin
-    if exists (
-        select from before join after using (device_key)
-        where (before.state, after.state) not in
-                (('scheduled', 'scheduled'), ('scheduled', 'active'), ('active', 'active'), ('active', 'expired'))
-            or (before.starts_at, before.ends_at) is distinct from (after.starts_at, after.ends_at)
-                and before.state <> 'scheduled')
-    then raise exception 'a subscription goes from scheduled to active to expired, and its period is never changed'
+    raise exception 'a subscription goes from scheduled to active to expired, and its period is never changed'
         using errcode = 'restrict_violation';
-    end if;
-    return null;
 end $$;
-create trigger subscription_goes_forward after update on subscription
-    referencing old table as before new table as after for each statement execute function refuse_to_turn_back();
+create trigger subscription_goes_forward before update on subscription for each row
+    when ((old.state, new.state) not in
+            (('scheduled', 'scheduled'), ('scheduled', 'active'), ('active', 'active'), ('active', 'expired'))
+        or old.state <> 'scheduled' and (old.starts_at, old.ends_at) is distinct from (new.starts_at, new.ends_at))
+    execute function refuse_to_turn_back();
 create function refuse_to_forget_started() returns trigger language plpgsql as $$
 begin
-    if exists (select from gone where state <> 'scheduled')
-    then raise exception 'a subscription that has started is never deleted' using errcode = 'restrict_violation';
-    end if;
-    return null;
+    raise exception 'a subscription that has started is never deleted' using errcode = 'restrict_violation';
 end $$;
-create trigger subscription_is_kept after delete on subscription
-    referencing old table as gone for each statement execute function refuse_to_forget_started();
+create trigger subscription_is_kept before delete on subscription for each row
+    when (old.state <> 'scheduled') execute function refuse_to_forget_started();
 """
 
 NOTIFICATIONS = """
@@ -220,9 +212,11 @@ create table periodic_task (
     started_at timestamptz,
     succeeded_at timestamptz,
     failed_at timestamptz,
+    wanted_at timestamptz,
     error text,
     handled bigint not null default 0 check (handled >= 0)
 );
+comment on column periodic_task.wanted_at is 'when somebody was last turned away, because the task was being carried out';
 comment on column periodic_task.handled is 'how many things all its runs together have handled';
 """
 
