@@ -97,7 +97,9 @@ async def once(
 
 
 async def act_once(
-    call: Call, use_case: Callable[[InTransaction], dict[str, Any]], answer: Callable[[dict[str, Any]], Answer] | None = None
+    call: Call,
+    use_case: Callable[[InTransaction], dict[str, Any]],
+    answer: Callable[[dict[str, Any]], Answer] | None = None,
 ) -> Response:
     """Carry out a use-case without a body and answer 202 with its document, or by `answer`, once for each key."""
     answer = answer or partial(answer_of, 202)

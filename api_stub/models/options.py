@@ -62,7 +62,9 @@ class PlanQuery(BaseModel):
         default=None, description="Instead of a body: all that this batch has claimed and the project still holds."
     )
     all: bool = Field(default=False, description="Instead of a body: everything that the project holds.")
-    reference: Annotated[str, Field(max_length=1000)] | Absent = Field(default=None, description="The caller's own text.")
+    reference: Annotated[str, Field(max_length=1000)] | Absent = Field(
+        default=None, description="The caller's own text."
+    )
 
     @property
     def day(self) -> date | None:

@@ -26,7 +26,7 @@ All = Annotated[bool, typer.Option("--all", help="Instead of a file: all that th
 
 
 @subscription.command("plan")
-def plan(
+def plan(  # noqa: PLR0913, PLR0917  # its options
     project: Project,
     activate: Activate,
     file: File = None,
