@@ -3,7 +3,7 @@
 Only tests set CLAIMD_CRASHPOINTS, to a folder; without it `watch` and `reach` do nothing. Every commit is such a
 place, `before` and `after` it, named by the function that commits. To hold the next process that comes to a place,
 a test puts a file of that name with the ending `.armed` into the folder; it becomes `.held`, with the process's pid
-in it, and the process waits until the file is gone.
+in it, and the process waits until the file is gone. Where there is a file `reached`, all places are noted in it.
 """
 
 import os
@@ -52,6 +52,10 @@ def _committer() -> str:
 
 
 def _hold(folder: Path, name: str) -> None:
+    reached = folder / "reached"
+    if reached.exists():
+        with reached.open("a") as file:
+            file.write(name + "\n")
     held = folder / f"{name}.held"
     with suppress(FileNotFoundError):  # nobody armed it, or another process was first
         (folder / f"{name}.armed").rename(held)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from tests.claims import Sender, add_devices, carry_out, claim, holders, new_sender, outcomes, send
 from worker.batches import get_batch, resume, settlement, work
 from worker.batches.faults import is_innocent
+from worker.batches.taking import take_own
 from worker.queries import leases
 from worker.queries.leases import WorkItem
 from worker.runtime import Runtime, build_runtime
@@ -42,7 +43,7 @@ def die_with_the_lease(settings: Settings, batch_id: str) -> None:
     """Take the batch's resolve item as a worker would, and be gone."""
     doomed = build_runtime(settings)
     with doomed.engine.connect() as connection:
-        assert work._take(doomed, connection, batch_id, WorkKind.RESOLVE) is not None  # noqa: SLF001
+        assert take_own(doomed, connection, batch_id, WorkKind.RESOLVE) is not None
     doomed.close()
 
 

@@ -1,11 +1,11 @@
-"""Work items under their leases: taken, carried out, handed back. What Celery's tasks call."""
+"""Work items under their leases: carried out, or handed back. What Celery's tasks call."""
 
 import random
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import structlog
 from sqlalchemy import Connection
@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.batches import steps
 from worker.batches.faults import is_innocent
-from worker.batches.steps import POISONED, Rings
-from worker.database import bound_session, one_statement
+from worker.batches.steps import Rings
+from worker.batches.taking import take_first, take_own, take_turn
+from worker.database import bound_session
 from worker.errors import LostLease
-from worker.queries import batches, events, leases
-from worker.queries.leases import Orphan, WorkItem
+from worker.queries import leases
+from worker.queries.leases import WorkItem
 from worker.runtime import Runtime
 from worker.states import PeriodicTask, Queue, WorkKind
 
@@ -62,13 +63,13 @@ def answer(runtime: Runtime, kind: WorkKind, batch_id: str) -> None:
     answered is found without waiting for the sweep.
     """
     with runtime.engine.connect() as connection:
-        item, done = _take_first(runtime, connection, kind, batch_id), 0
+        item, done = take_first(runtime, connection, kind, batch_id), 0
         while item is not None and _work_on(runtime, connection, item, STEPS[item.kind]):
             done += 1
             if done == NEIGHBOURS or item.batch.queue is Queue.BULK:
                 _ring_for_more(runtime, connection, item.batch.queue)
                 return
-            item = _take_turn(runtime, connection, batch_id)
+            item = take_turn(runtime, connection, batch_id)
 
 
 def _ring_for_more(runtime: Runtime, connection: Connection, queue: Queue) -> None:
@@ -78,21 +79,9 @@ def _ring_for_more(runtime: Runtime, connection: Connection, queue: Queue) -> No
         runtime.doorbell.ring(*waiting, queue)
 
 
-def _take_first(runtime: Runtime, connection: Connection, kind: WorkKind, batch_id: str) -> WorkItem | None:
-    item = None
-    if kind is WorkKind.RESOLVE:
-        item = _take_fresh(runtime, connection, batch_id, kind, Queue.INTERACTIVE)
-    if item is None:
-        item = _take_turn(runtime, connection, batch_id)
-    if item is None:
-        with connection.begin():
-            item = _take_orphan(runtime, connection, batch_id, kind, _terms(runtime))
-    return item
-
-
 def _run(runtime: Runtime, kind: WorkKind, batch_id: str, step: Step) -> None:
     with runtime.engine.connect() as connection:
-        item = _take(runtime, connection, batch_id, kind)
+        item = take_own(runtime, connection, batch_id, kind)
         if item is not None:
             _work_on(runtime, connection, item, step)
 
@@ -106,47 +95,6 @@ def _work_on(runtime: Runtime, connection: Connection, item: WorkItem, step: Ste
         else:
             runtime.doorbell.ring(ring.kind, item.batch.public_id, ring.queue, ring.times)
     return rings is not None
-
-
-def _take_turn(runtime: Runtime, connection: Connection, batch_id: str) -> WorkItem | None:
-    settings = runtime.settings
-    with one_statement(connection):
-        backend = _backend_of(connection)
-        return leases.take_turn(
-            connection, batch_id, settings.max_attempts, _terms(runtime), backend, settings.max_running_steps
-        )
-
-
-def _take(runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind) -> WorkItem | None:
-    item = _take_fresh(runtime, connection, batch_id, kind)
-    if item is not None:
-        return item
-    with connection.begin():
-        return _take_orphan(runtime, connection, batch_id, kind, _terms(runtime))
-
-
-def _take_fresh(
-    runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, queue: Queue | None = None
-) -> WorkItem | None:
-    """The lease is committed before the work starts, on the connection that does the work."""
-    terms, attempts = _terms(runtime), runtime.settings.max_attempts
-    with one_statement(connection):
-        return leases.take_fresh(connection, batch_id, kind, attempts, terms, _backend_of(connection), queue)
-
-
-def _take_orphan(
-    runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, terms: leases.Terms
-) -> WorkItem | None:
-    """Whoever held it is ended first: a worker that only slept could still hold what its successor wants."""
-    orphan = leases.find_orphan(connection, batch_id, kind)
-    if orphan is None:
-        return None
-    if orphan.backend_pid is not None and orphan.backend_start is not None:
-        leases.end_backend(connection, orphan.backend_pid, orphan.backend_start)
-    if orphan.attempts >= runtime.settings.max_attempts:
-        _give_up(runtime, connection, orphan)
-        return None
-    return leases.take_over(connection, orphan.key, terms, _backend_of(connection))
 
 
 def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -> Rings | None:
@@ -195,31 +143,9 @@ def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool) -> None:
             return
 
 
-def _terms(runtime: Runtime) -> leases.Terms:
-    settings = runtime.settings
-    return leases.Terms(settings.lease, settings.lease_per_million_rows, settings.max_rows)
-
-
-def _give_up(runtime: Runtime, connection: Connection, orphan: Orphan) -> None:
-    """Isolate what ended its worker again and again; the other steps of the batch go on."""
-    log.error("step given up", batch_id=orphan.batch_id, step=orphan.kind.value, attempts=orphan.attempts)
-    leases.poison_item(connection, orphan.key)
-    if orphan.kind is not WorkKind.APPLY:
-        batches.fail_batch(connection, orphan.batch_key, POISONED)
-        events.emit_batch_event(connection, orphan.batch_key, runtime.settings.delivery_lifetime)
-
-
 def _bound(connection: Connection, limit: timedelta) -> None:
     """The time-outs stay with the connection: most leases need no others than the one before."""
     if connection.info.get("bound") != limit:
         with connection.begin():
             bound_session(connection, limit)
         connection.info["bound"] = limit
-
-
-def _backend_of(connection: Connection) -> tuple[int, datetime]:
-    """Asked once per connection: the server's list of its processes is slow to read."""
-    backend = connection.info.get("backend")
-    if backend is None:
-        backend = connection.info["backend"] = leases.own_backend(connection)
-    return cast("tuple[int, datetime]", backend)
