@@ -8,6 +8,7 @@ from celery import shared_task
 
 from worker.batches.sweep import prune, sweep
 from worker.digests import write_digests
+from worker.operations.deliveries import deliver
 from worker.operations.periodic import run_periodic
 from worker.runtime import Runtime
 from worker.states import PeriodicTask
@@ -21,6 +22,7 @@ USE_CASES: Final[Mapping[PeriodicTask, Callable[[Runtime], int]]] = MappingProxy
         PeriodicTask.ACTIVATE: activate_due,
         PeriodicTask.EXPIRE: expire_due,
         PeriodicTask.REMIND: remind,
+        PeriodicTask.DELIVER: deliver,
         PeriodicTask.DIGEST: write_digests,
     }
 )
