@@ -11,11 +11,24 @@ from fastapi_offline import FastAPIOffline
 from api_stub.handlers import add_handlers
 from api_stub.middleware import RequestContext
 from api_stub.openapi import complete_openapi, describe_api, name_of
-from api_stub.routes import batches, digests, events, health, holdings, inventory, meta, plans, results, submit
+from api_stub.routes import (
+    batches,
+    deliveries,
+    digests,
+    endpoints,
+    events,
+    health,
+    holdings,
+    inventory,
+    meta,
+    plans,
+    results,
+    submit,
+)
 from worker.runtime import Runtime
 from worker.version import __version__
 
-ROUTES = (submit, batches, results, events, holdings, plans, inventory, digests, health, meta)
+ROUTES = (submit, batches, results, events, holdings, plans, inventory, digests, endpoints, deliveries, health, meta)
 
 
 def create_app(runtime: Runtime) -> FastAPI:
