@@ -1,9 +1,12 @@
-"""Periodic tasks: run, and their last run noted for operators."""
+"""Periodic tasks: run one at a time, and their last run noted for operators."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
+
+from sqlalchemy import Connection
 
 from worker.queries import periodic
 from worker.runtime import Runtime
@@ -23,8 +26,55 @@ INTERVALS: Final[Mapping[PeriodicTask, timedelta]] = MappingProxyType(
 )
 
 
+# A run that waits for slow receivers takes nothing new at its end: a second one does.
+_PLACES: Final[Mapping[PeriodicTask, int]] = MappingProxyType({PeriodicTask.DELIVER: 2})
+# So long after its start nobody is at a task any more: its process hangs, or its machine is gone.
+PATIENCE: Final = timedelta(minutes=5)
+
+
 def run_periodic(runtime: Runtime, task: PeriodicTask, use_case: Callable[[Runtime], int]) -> int:
-    """Carry out `use_case`, which returns how many things it has handled, and note how that went."""
+    """Carry out `use_case`, which returns how many things it has handled, and note how that went.
+
+    Returns 0 at once while another process is at it, so that no task ever takes all processes; that one rings for
+    the task again when it is done.
+    """
+    with _turn(runtime, task) as is_ours:
+        handled = _run(runtime, task, use_case) if is_ours else 0
+    if is_ours:
+        _ring_if_wanted(runtime, task)
+    return handled
+
+
+@contextmanager
+def _turn(runtime: Runtime, task: PeriodicTask) -> Iterator[bool]:
+    with runtime.reading() as connection:
+        if not _take_turn(connection, task):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            periodic.end_turn(connection)
+
+
+def _take_turn(connection: Connection, task: PeriodicTask) -> bool:
+    places = _PLACES.get(task, 1)
+    if periodic.take_turn(connection, task, places):
+        return True
+    periodic.want_another(connection, task)
+    periodic.end_overdue_turns(connection, task, places, PATIENCE)
+    # Whoever was at it may have looked for the word that we left just before we left it.
+    return periodic.take_turn(connection, task, places)
+
+
+def _ring_if_wanted(runtime: Runtime, task: PeriodicTask) -> None:
+    with runtime.transaction() as connection:
+        is_wanted = periodic.is_another_wanted(connection, task)
+    if is_wanted:
+        runtime.doorbell.nudge(task)
+
+
+def _run(runtime: Runtime, task: PeriodicTask, use_case: Callable[[Runtime], int]) -> int:
     with runtime.transaction() as connection:
         periodic.note_start(connection, task)
     try:

@@ -32,7 +32,7 @@ class DueDigest:
 _LOCK = text("select pg_try_advisory_xact_lock(:lock)")
 # What starts late, because nothing ran, started when it was due: a digest that did not wait for it would never tell of
 # it. But not for ever, in case that activation itself is broken.
-_DUE = text("""
+DUE_DIGESTS = """
     with now as materialized (select business_now() as moment),
     unstarted as materialized (
         select least(
@@ -53,7 +53,8 @@ _DUE = text("""
     where due.due_at > o.created_at and (due.due_at <= last.due_at) is not true
         and ((due.due_at at time zone o.time_zone)::date <= last.day) is not true
         and ((unstarted.oldest <= due.due_at) is not true or now.moment > due.due_at + interval '12 hours')
-    order by due.due_at, o.key limit :limit""")
+    order by due.due_at, o.key limit :limit"""
+_DUE = text(DUE_DIGESTS)
 _INSERT = text("""
     insert into digest (organization_key, day, due_at, since, data) values (:organization, :day, :due_at, :since, :data)
     on conflict do nothing""").bindparams(bindparam("data", type_=JSON))

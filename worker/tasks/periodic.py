@@ -28,8 +28,12 @@ USE_CASES: Final[Mapping[PeriodicTask, Callable[[Runtime], int]]] = MappingProxy
 )
 
 
+# Far more than a run takes, in seconds: only one that hangs outside of the database gets there.
+_SOFT_LIMIT, _HARD_LIMIT = 120, 180
+
+
 def _register(task: PeriodicTask, use_case: Callable[[Runtime], int]) -> None:
-    @shared_task(name=task.value)
+    @shared_task(name=task.value, soft_time_limit=_SOFT_LIMIT, time_limit=_HARD_LIMIT)
     def run() -> None:
         run_periodic(process_runtime(), task, use_case)
 

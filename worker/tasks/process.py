@@ -15,6 +15,7 @@ from worker.settings import Settings, load_settings
 from worker.tasks.doorbell import CeleryDoorbell
 
 _FLUSH_SECONDS = 1.0
+_POOL_SIZE = 4  # a periodic task's turn, and what it does beside each other
 _held: list[Runtime] = []
 
 
@@ -25,7 +26,7 @@ def process_runtime() -> Runtime:
 
 def hold_runtime(settings: Settings) -> None:
     """Make this process's runtime."""
-    _held[:] = [build_runtime(settings, CeleryDoorbell(settings))]
+    _held[:] = [build_runtime(settings, CeleryDoorbell(settings), _POOL_SIZE)]
 
 
 @worker_process_init.connect
