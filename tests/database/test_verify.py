@@ -49,6 +49,7 @@ BREAKING = {
     "packed arrays go when their batch ends": "insert into resolution values (1, 0, 'x')",
     "an input belongs to a batch or lapses": "insert into upload (expires_at) values (null)",
     "a batch has its input whole": "delete from upload_block where upload_key = 1",
+    "what is no longer kept is gone": "update batch set results_pruned_at = now() where key = 1",
     "a kit has 1 to 100 devices": "insert into kit (kit_id) values ('hollow')",
     "a device's kit exists": "update device set kit_key = 999 where device_id = 'a1'",
     "no identifier is a device's and a kit's": "insert into kit (kit_id) values ('a1')",

@@ -45,6 +45,8 @@ def batch_document(row: RowMapping) -> dict[str, Any]:
         "hold_until": rfc3339(row["hold_until"]),
         "activate_on": row["activate_on"] and row["activate_on"].isoformat(),
         "activate_at": rfc3339(row["activate_at"]),
+        "input_pruned_at": rfc3339(row["input_pruned_at"]),
+        "results_pruned_at": rfc3339(row["results_pruned_at"]),
         "links": _links(row["public_id"]),
     }
 
@@ -65,5 +67,5 @@ def _estimate(row: RowMapping) -> datetime | None:
 
 def _links(batch_id: str) -> dict[str, str]:
     own = f"{BASE}/{batch_id}"
-    parts = ("results", "kits", "results.csv", "results.jsonl", "input", "events")
+    parts = ("results", "kits", "results.csv", "results.jsonl", "report.zip", "manifest", "input", "events")
     return {"self": own} | {part: f"{own}/{part}" for part in parts}

@@ -18,12 +18,13 @@ INVARIANTS: Final = MappingProxyType(
             select b.public_id || ': ' || coalesce(b.rows_total, 0) || ' rows, results for ' || count(distinct r.row)
             from batch b left join result r on r.batch_key = b.key
             where b.state in ('previewed', 'completed', 'cancelled', 'reverting', 'reverted')
+              and b.results_pruned_at is null
             group by b.key having count(distinct r.row) <> coalesce(b.rows_total, 0)
                 or min(r.row) <> 1 or max(r.row) <> b.rows_total""",
         "the totals of a batch are those of its results": """
             select b.public_id || ': ' || coalesce(b.results_total, 0) || ' results noted, ' || count(r.row) || ' kept'
             from batch b left join result r on r.batch_key = b.key
-            where b.results_total is not null
+            where b.results_total is not null and b.results_pruned_at is null
             group by b.key having count(r.row) <> b.results_total
                 or (select coalesce(sum(value::int), 0) from jsonb_each_text(b.totals)) <> count(r.row)""",
         "a device has one result in a row": """
@@ -35,9 +36,10 @@ INVARIANTS: Final = MappingProxyType(
             left join device d on d.key = r.device_key where r.device_key is not null and d.key is null""",
         "a duplicate repeats an earlier row": """
             select b.public_id || ': row ' || r.row from result r join batch b on b.key = r.batch_key
-            where (r.outcome = 7) <> (r.duplicate_of_row is not null) or r.duplicate_of_row >= r.row
+            where b.results_pruned_at is null
+              and ((r.outcome = 7) <> (r.duplicate_of_row is not null) or r.duplicate_of_row >= r.row
                or (r.outcome = 7 and not exists (select from result first where first.batch_key = r.batch_key
-                    and first.row = r.duplicate_of_row and first.device_key = r.device_key and first.outcome <> 7))""",
+                    and first.row = r.duplicate_of_row and first.device_key = r.device_key and first.outcome <> 7)))""",
         "a claim has a device and a project": """
             select 'device ' || c.device_key from claim c left join device d on d.key = c.device_key
             left join project p on p.key = c.project_key where d.key is null or p.key is null""",
@@ -45,7 +47,7 @@ INVARIANTS: Final = MappingProxyType(
             select 'device ' || c.device_key || ', batch ' || c.batch_key from claim c
             left join result r on r.batch_key = c.batch_key and r.device_key = c.device_key and r.outcome = 1
             join batch b on b.key = c.batch_key
-            where r.row is null and b.finished_at is not null""",
+            where r.row is null and b.finished_at is not null and b.results_pruned_at is null""",
         "a claim is its batch's project's": """
             select 'device ' || c.device_key from claim c left join batch b on b.key = c.batch_key
             where b.project_key is distinct from c.project_key""",
@@ -77,7 +79,15 @@ INVARIANTS: Final = MappingProxyType(
                 select count(*) as blocks, coalesce(max(number), -1) as last,
                     coalesce(sum(length(data) - 28), 0) as bytes
                 from upload_block u where u.upload_key = b.upload_key) u on true
-            where u.blocks = 0 or u.blocks <> u.last + 1 or u.bytes <> b.input_bytes""",
+            where case when b.upload_key is null then b.input_pruned_at is null and b.rows_total is not null
+                else u.blocks = 0 or u.blocks <> u.last + 1 or u.bytes <> b.input_bytes end""",
+        "what is no longer kept is gone": """
+            select b.public_id || ': ' || count(r.row) || ' results' from batch b
+            left join result r on r.batch_key = b.key
+            where b.results_pruned_at is not null and not exists (select from pruning p where p.batch_key = b.key)
+            group by b.key having count(r.row) > 0
+            union all
+            select public_id || ': input' from batch where input_pruned_at is not null and upload_key is not null""",
         "a kit has 1 to 100 devices": """
             select 'kit ' || k.kit_id || ': ' || count(d.key) from kit k left join device d on d.kit_key = k.key
             group by k.key having count(d.key) not between 1 and 100""",
@@ -89,7 +99,7 @@ INVARIANTS: Final = MappingProxyType(
     }
 )
 
-_INPUTS = text("select public_id as batch_id, upload_key, source from batch order by key")
+_INPUTS = text("select public_id as batch_id, upload_key, source from batch where upload_key is not null order by key")
 # All that is kept as text about a batch or an answer; inputs are sealed and codes of the inventory are hashes.
 _TEXTS_WITH = text("""
     select place from (
@@ -119,7 +129,7 @@ def find_broken(connection: Connection, invariant: str) -> list[str]:
 
 
 def fetch_inputs(connection: Connection) -> list[Input]:
-    """The inputs of all batches."""
+    """The inputs that are kept, and whose."""
     return [Input(*row) for row in connection.execute(_INPUTS)]
 
 

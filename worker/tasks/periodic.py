@@ -10,6 +10,7 @@ from worker.batches.sweep import prune, sweep
 from worker.digests import write_digests
 from worker.operations.deliveries import deliver
 from worker.operations.periodic import run_periodic
+from worker.operations.retention import prune_old
 from worker.runtime import Runtime
 from worker.states import PeriodicTask
 from worker.subscriptions import activate_due, expire_due, remind
@@ -24,6 +25,7 @@ USE_CASES: Final[Mapping[PeriodicTask, Callable[[Runtime], int]]] = MappingProxy
         PeriodicTask.REMIND: remind,
         PeriodicTask.DELIVER: deliver,
         PeriodicTask.DIGEST: write_digests,
+        PeriodicTask.RETAIN: prune_old,
     }
 )
 

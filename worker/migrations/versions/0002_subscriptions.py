@@ -63,6 +63,12 @@ create table mended_row (
 );
 create index on mended_row (child_key);
 create index batch_ended on batch (organization_key, finished_at) where finished_at is not null;
+create index batch_input_kept on batch (finished_at) where input_pruned_at is null and finished_at is not null;
+create index batch_results_kept on batch (finished_at) where results_pruned_at is null and finished_at is not null;
+create table pruning (
+    batch_key bigint primary key references batch
+);
+comment on table pruning is 'batches whose results are being deleted, in steps; they say that they have none any more';
 comment on table mended_row is 'failed rows that a later batch with this one as its parent brought to success';
 """
 
@@ -228,10 +234,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.get_bind().exec_driver_sql(
-        "drop table periodic_task, digest, delivery, event, endpoint_secret, endpoint, subscription, activation, mended_row;"
+        "drop table pruning, periodic_task, digest, delivery, event, endpoint_secret, endpoint, subscription, activation, mended_row;"
         "drop function refuse_to_turn_back(), refuse_to_forget_started(), period_end(timestamptz, int, text),"
         " latest_seven(timestamptz, text);"
-        "drop index claim_of_batch, batch_ended, result_failures;"
+        "drop index claim_of_batch, batch_ended, batch_input_kept, batch_results_kept, result_failures;"
         "alter table result drop constraint result_outcome_check,"
         " add constraint result_outcome_check check (outcome between 1 and 9);"
         "create index result_failures on result (batch_key, outcome, row, position) where outcome <> 1;"
