@@ -13,6 +13,7 @@ import numpy.typing as npt
 from worker.states import PENDING, SUCCESSES, Outcome
 
 # `device_key` 0: the row led to no device. `outcome` 0: to be decided by apply. `duplicate_of` 0: no duplicate.
+# `activate_on`: days since 1970, 0 for none. `report_row`: its row in the report that it came from, 0 for none.
 ENTRY: Final = np.dtype(
     [
         ("row", "<i4"),
@@ -22,6 +23,8 @@ ENTRY: Final = np.dtype(
         ("reason", "u1"),
         ("device_key", "<i8"),
         ("duplicate_of", "<i4"),
+        ("activate_on", "<i4"),
+        ("report_row", "<i4"),
     ]
 )
 # A device to be claimed, and the place of its entry in the batch.
@@ -89,8 +92,12 @@ def count_outcomes(entries: Entries) -> dict[str, int]:
 
 def count_failed_rows(entries: Entries) -> int:
     """How many rows have a result that their sender has to look at; a row is never in two parts."""
-    failed = entries["row"][~np.isin(entries["outcome"], _SUCCESSES)]
-    return len(np.unique(failed))
+    return len(np.unique(failed_rows(entries)))
+
+
+def failed_rows(entries: Entries) -> npt.NDArray[np.int32]:
+    """The rows of which a result has to be looked at, some of them more than once."""
+    return entries["row"][~np.isin(entries["outcome"], _SUCCESSES)]
 
 
 def has_any(outcomes: npt.NDArray[Any], wanted: frozenset[Outcome]) -> bool:

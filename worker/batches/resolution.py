@@ -15,6 +15,7 @@ from worker.inputs import read_input
 from worker.intake import Dialect, Group, InputRejected, Limits, RefKind, Source, detect, read_groups
 from worker.queries import lookups
 from worker.queries.batches import Batch
+from worker.queries.calendar import find_activation_days_of_batch
 from worker.runtime import Runtime
 from worker.states import NamedBy
 
@@ -45,7 +46,8 @@ def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Res
     open_blocks = _opener(runtime, batch, connection if is_small else None)
     dialect = detect(open_blocks, source, limits)
     resolver = _Resolver(runtime, connection, batch, dialect)
-    windows = read_windows(dialect, _groups(batch, open_blocks(), dialect, limits))
+    days = None if dialect.day_column is None else find_activation_days_of_batch(connection, batch.key)
+    windows = read_windows(dialect, _groups(batch, open_blocks(), dialect, limits), days)
     for some in windows if is_small else read_ahead(windows):
         resolver.add(some)
     return resolver.finish()
@@ -136,6 +138,8 @@ class _Resolver:
         entries["position"] = position
         entries["named_by"] = NamedBy.KIT_ID
         entries["device_key"] = devices[np.repeat(first, count) + position, 1]
+        entries["activate_on"] = np.repeat(some.days[at], count)
+        entries["report_row"] = np.repeat(some.report_rows[at], count)
         return entries
 
     def _match_codes(self, some: Window, device_keys: Keys) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from worker.batches.comparison import Preview
+from worker.batches.consequences import Consequences
 from worker.batches.entries import VERDICT, Entries, Verdicts, count_failed_rows, count_outcomes, decide
 from worker.errors import LostLease
 from worker.intake import Dialect
@@ -67,11 +68,12 @@ def settle(
     Raises:
         LostLease: someone else ended the batch.
     """
-    tally = Tally()
+    tally, consequences = Tally(), Consequences(batch)
     preview = read_preview(connection, batch)
     if ending.replaces:
         outcomes.forget_results(connection, batch.key)
-    outcomes.write_results(connection, batch.key, _decided(parts(), verdicts, preview, tally))
+    results = consequences.watch(_decided(parts(), verdicts, preview, tally))
+    outcomes.write_results(connection, batch.key, results)
     values = {
         "state": ending.state,
         "problem": ending.problem,
@@ -86,6 +88,7 @@ def settle(
     }
     if not batches.finish_batch(connection, batch.key, values):
         raise LostLease
+    consequences.carry_out(connection, ending.state)
     told = events.emit_batch_event(connection, batch.key, settings.delivery_lifetime)
     if batch.operation is Operation.REVERT and ending.state is BatchState.COMPLETED:
         told += _end_parent(connection, settings, batch)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from worker.states import READABLE, BatchState
+from worker.states import READABLE, RUNNING, BatchState
 from worker.times import rfc3339
 
 BASE = "/v1/claim-batches"
@@ -24,12 +24,14 @@ def batch_document(row: RowMapping) -> dict[str, Any]:
         "file_name": row["file_name"],
         "reference": row["reference"],
         "parent": row["parent_id"],
+        "children": row["children"] or [],
         "max_claims": row["max_claims"],
         "queue": row["queue"],
         "rows_total": row["rows_total"],
         "rows_done": _rows_done(row, state),
         "results_total": row["results_total"],
         "totals": row["totals"],
+        "failures": _failures(row, state),
         "drift": None if row["drift"] is None else {"changed": row["drift"]},
         "problem": row["problem"],
         "input_bytes": row["input_bytes"],
@@ -49,6 +51,14 @@ def batch_document(row: RowMapping) -> dict[str, Any]:
         "results_pruned_at": rfc3339(row["results_pruned_at"]),
         "links": _links(row["public_id"]),
     }
+
+
+def _failures(row: RowMapping, state: BatchState) -> dict[str, int] | None:
+    """How many rows failed, and how many of them no later batch has mended; None before the end."""
+    failed = row["failed_rows"]
+    if failed is None or state in RUNNING - {BatchState.REVERTING}:
+        return None
+    return {"rows": failed, "remaining": max(0, failed - (row["mended"] or 0))}
 
 
 def _rows_done(row: RowMapping, state: BatchState) -> int:

@@ -1,10 +1,11 @@
 """Hostile input into rows: pure functions over bytes, with no database and nothing else to wait for.
 
 `detect` finds out how an input is to be read, `read_groups` reads it, `references` says what its records
-name.
+name, and `activation_days` on which day each wants to start.
 """
 
-from worker.intake.columns import KNOWN, REPORT_COLUMNS
+from worker.intake.columns import ACTIVATE_ON, KNOWN, REPORT_COLUMNS
+from worker.intake.days import BAD_DAY, NO_DAY, activation_days, day_number
 from worker.intake.detection import detect
 from worker.intake.dialect import Checkpoint, Dialect, Group, Limits, Source
 from worker.intake.display import input_of, masked_cells, masked_records
@@ -18,8 +19,11 @@ from worker.intake.references import References, RefKind, references
 from worker.intake.text import clean
 
 __all__ = [
+    "ACTIVATE_ON",
+    "BAD_DAY",
     "KNOWN",
     "MASK",
+    "NO_DAY",
     "REPORT_COLUMNS",
     "Checkpoint",
     "Dialect",
@@ -30,7 +34,9 @@ __all__ = [
     "RefKind",
     "References",
     "Source",
+    "activation_days",
     "clean",
+    "day_number",
     "detect",
     "escape_formula",
     "hint_for_reason",

@@ -6,6 +6,7 @@ from typing import Final
 from worker.intake.text import clean
 
 KNOWN: Final = ("device_id", "kit_id", "serial_number", "claim_code", "identifier")
+ACTIVATE_ON: Final = "activate_on"  # known as well, but it names no device
 REPORT_COLUMNS: Final = ("row", "line", "outcome", "device_id", "detail", "hint")
 
 
@@ -30,6 +31,11 @@ def known_names(names: Iterable[str]) -> list[str]:
 def roles_of(names: Sequence[str]) -> dict[str, int]:
     """Where each known column is."""
     return {known: index for index, name in enumerate(names) if (known := known_name(name))}
+
+
+def columns_called(name: str, names: Sequence[str]) -> list[int]:
+    """Where the columns are that mean `name`."""
+    return [index for index, each in enumerate(names) if bare(each) == bare(name)]
 
 
 def without_trailing_empty(cells: Sequence[str]) -> list[str]:

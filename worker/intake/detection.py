@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final
 
-from worker.intake.columns import KNOWN, known_names, report_start, unique_names, without_trailing_empty
+from worker.intake.columns import (
+    ACTIVATE_ON,
+    KNOWN,
+    columns_called,
+    known_names,
+    report_start,
+    unique_names,
+    without_trailing_empty,
+)
 from worker.intake.delimiters import DELIMITERS, First, first_record, told_delimiter
 from worker.intake.dialect import GROUP_LINES, Checkpoint, Dialect, Limits, Source
 from worker.intake.encodings import Encoding, detect_encoding
@@ -123,3 +131,5 @@ class _Opening:
         for name in known:
             if known.count(name) > 1:
                 raise repeated_column(name, self._line)
+        if len(columns_called(ACTIVATE_ON, header)) > 1:
+            raise repeated_column(ACTIVATE_ON, self._line)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, Self, TypeAlias
 
-from worker.intake.columns import roles_of
+from worker.intake.columns import ACTIVATE_ON, columns_called, roles_of
 
 Source: TypeAlias = Literal["csv", "json"]
 
@@ -50,6 +50,12 @@ class Dialect:
         """Where the known columns are."""
         return roles_of(self.names)
 
+    @cached_property
+    def day_column(self) -> int | None:
+        """Where the days of activation are."""
+        found = [] if self.headerless else columns_called(ACTIVATE_ON, self.names)
+        return found[0] if found else None
+
     @property
     def has_codes(self) -> bool:
         """Whether any cell of this input can hold a claim code by its column."""
@@ -72,6 +78,7 @@ class Group:
     start: Checkpoint
     records: list[list[str]]  # cells as typed; blank records are dropped
     lines: Sequence[int]  # where each record starts
+    report_rows: Sequence[int] = ()  # of a report that came back: the row that each record was there; 0: not told
 
     @property
     def first_row(self) -> int:

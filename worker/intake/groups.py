@@ -1,5 +1,6 @@
 """The data records of an input, group by group, from its beginning or from any checkpoint."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from worker.intake.columns import REPORT_COLUMNS
@@ -11,6 +12,8 @@ from worker.intake.numbers import joined_numbers, may_have_cut_numbers
 from worker.intake.problems import empty, too_many_columns, too_many_rows
 from worker.intake.records import Batch, RecordReader
 from worker.intake.text import clean
+
+_is_row = re.compile("[0-9]{1,9}").fullmatch
 
 
 def read_groups(
@@ -61,12 +64,14 @@ def _group(batch: Batch, dialect: Dialect, limits: Limits, start: Checkpoint) ->
     records = _as_typed(batch, dialect, limits)
     blank = _blank(records)
     starts: Sequence[int] = batch.starts
+    report_rows = _report_rows(batch.records, len(dialect.names)) if dialect.from_report else []
     if blank:
         records = [record for index, record in enumerate(records) if index not in blank]
         starts = [line for index, line in enumerate(starts) if index not in blank]
+        report_rows = [row for index, row in enumerate(report_rows) if index not in blank]
     if start.row + len(records) - 1 > limits.rows:
         raise too_many_rows(starts[limits.rows - start.row + 1], limits.rows)
-    return Group(start, records, starts)
+    return Group(start, records, starts, report_rows)
 
 
 def _as_typed(batch: Batch, dialect: Dialect, limits: Limits) -> list[list[str]]:
@@ -83,6 +88,11 @@ def _as_typed(batch: Batch, dialect: Dialect, limits: Limits) -> list[list[str]]
     if dialect.delimiter == "," and may_have_cut_numbers(batch.text, too_long=longest > width):
         records = [joined_numbers(record, ",", width) for record in records]
     return records
+
+
+def _report_rows(records: list[list[str]], column: int) -> list[int]:
+    cells = [record[column].strip() if column < len(record) else "" for record in records]
+    return [int(cell) if _is_row(cell) else 0 for cell in cells]
 
 
 def _blank(records: list[list[str]]) -> set[int]:

@@ -23,7 +23,7 @@ _has_control = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search
 
 def normalise(text: str) -> str | Reason:
     """An identifier as it is stored and compared, or why `text` cannot be one."""
-    return text.lower() if is_plain(text) else _normalise_trimmed(_unquoted(clean(text)))
+    return text.lower() if is_plain(text) else _normalise_trimmed(unquoted(clean(text)))
 
 
 def _normalise_trimmed(text: str) -> str | Reason:
@@ -36,7 +36,7 @@ def _normalise_trimmed(text: str) -> str | Reason:
     return text.lower() if len(text) <= MAX_LENGTH else Reason.TOO_LONG
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """Padding before a quote makes the quotes part of the cell: `a, "b"`."""
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
     return clean(text[1:-1]) if quoted else text

@@ -79,7 +79,8 @@ _INSERT = text("""
             activate_on, accepted_on)
         values (:public_id, :organization_key, :project_key, :operation, :mode, :preview, :max_claims, :reference,
             :file_name, :parent_key, :source, :upload_key, :input_bytes, :input_sha256, :queue, :created_by,
-            :activate_on, (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
+            :activate_on,
+            (select (business_now() at time zone time_zone)::date from organization where key = :organization_key))
         returning key, created_at
     ), w as (
         insert into work_item (batch_key, organization_key, kind, number, queue, ring_at)
@@ -92,8 +93,12 @@ _VIEW = """
         case when b.state in ('applying', 'reverting') then
             (select coalesce(sum(rows) filter (where end_state = 'done'), 0)::float8 / greatest(sum(rows), 1)
              from work_item w where w.batch_key = b.key and w.kind = 'apply') end as share_done,
-        clock_timestamp() as now
-    from batch b join project p on p.key = b.project_key left join batch parent on parent.key = b.parent_key"""
+        clock_timestamp() as now, children.*
+    from batch b join project p on p.key = b.project_key left join batch parent on parent.key = b.parent_key
+    cross join lateral (
+        select (array_agg(public_id order by key))[greatest(1, count(*)::int - 99):] as children,
+            sum(mended_rows) filter (where state not in ('reverting', 'reverted')) as mended
+        from (select key, public_id, state, mended_rows from batch where parent_key = b.key) as child) as children"""
 _VIEW_ONE = text(f"{_VIEW} where b.public_id = :batch_id and b.organization_key = :organization_key")
 _LIST = text(f"""{_VIEW}
     where b.organization_key = :organization_key
@@ -128,7 +133,7 @@ _START_APPLYING = text("""
     where key = :batch and state in ('received', 'resolving')""").bindparams(bindparam("dialect", type_=JSONB))
 # What a claim leaves behind is due from here on: once its hold window is over, and not before the day it wished for.
 _FINISH = text("""
-    with hold as (
+    with hold as materialized (
         select b.key, case when b.operation = 'claim' and :state in ('completed', 'cancelled')
                 then business_now() + :hold_window end as hold_until,
             b.activate_on::timestamp at time zone o.time_zone as wished
