@@ -14,7 +14,7 @@ from api_stub.replies import Document
 from api_stub.routes.submit import ACCEPTED
 from worker import batches
 from worker.accounts.idempotency import KeyInFlight, KeyReused
-from worker.errors import Forbidden, HoldWindowOver, NotFound, PreviewLapsed, WrongState
+from worker.errors import Forbidden, HoldWindowOver, InputPruned, NotFound, PreviewLapsed, WrongState
 from worker.states import BatchState
 
 router = APIRouter(prefix="/v1/claim-batches", tags=["batches"])
@@ -69,7 +69,9 @@ async def revert_batch(call: CallDep, batch_id: str) -> Response:
     return await act_once(call, partial(batches.revert, call.runtime, call.principal, batch_id), accepted)
 
 
-@router.post("/{batch_id}/resume", status_code=202, response_model=Batch, responses=ACTS)
+@router.post(
+    "/{batch_id}/resume", status_code=202, response_model=Batch, responses={**ACTS, **refuses(InputPruned)}
+)
 async def resume_batch(call: CallDep, batch_id: str) -> Response:
     """Take up a `failed` batch where it was left."""
     return await act_once(call, partial(batches.resume, call.runtime, call.principal, batch_id))

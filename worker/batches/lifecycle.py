@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from worker.batches.submit import InTransaction
 from worker.batches.views import batch_document
-from worker.errors import NotFound, PreviewLapsed, WrongState
+from worker.errors import InputPruned, NotFound, PreviewLapsed, WrongState
 from worker.principal import Principal
 from worker.queries import batches, work
 from worker.queries.batches import Batch
@@ -76,9 +76,12 @@ def resume(
     Raises:
         NotFound, Forbidden: as ever.
         WrongState: it has not failed.
+        InputPruned: it failed so long ago that nothing is left to go on with.
     """
 
     def act(connection: Connection, batch: Batch, _lapsed: bool) -> Rings:
+        if batch.pruned:
+            raise InputPruned("What this batch needs to go on is no longer kept; send your own copy again.")
         items = work.reopen_items(connection, batch.key, runtime.settings.ring_again_after)
         rings = [(WorkKind(item.kind), Queue(item.queue)) for item in items]
         resolving = any(kind is WorkKind.RESOLVE for kind, _ in rings)

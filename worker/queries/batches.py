@@ -37,6 +37,7 @@ class Batch:
     problem: dict[str, Any] | None
     dialect: dict[str, Any] | None
     rows_total: int | None
+    pruned: bool
 
     @property
     def only_looks(self) -> bool:
@@ -57,7 +58,8 @@ class Batch:
 BATCH_COLUMNS = """b.key, b.public_id, b.organization_key, b.project_key, b.parent_key, b.operation, b.state, b.mode,
     b.queue, b.source, b.upload_key, b.activate_on, b.input_bytes,
     b.preview, b.confirmed_at is not null as confirmed, b.cancel_requested_at is not null as cancelled,
-    b.require_unchanged, b.max_claims, b.problem, b.dialect, b.rows_total"""
+    b.require_unchanged, b.max_claims, b.problem, b.dialect, b.rows_total,
+    b.input_pruned_at is not null or b.results_pruned_at is not null as pruned"""
 
 
 def batch_from_row(row: RowMapping) -> Batch:
