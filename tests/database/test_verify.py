@@ -44,6 +44,9 @@ BREAKING = {
     "a claimed result has its claim, now or in the history": "delete from claim; delete from claim_history",
     "what only looked claimed nothing": "insert into claim select 3, 1, key, now() from batch "
     "where state = 'previewed'",
+    "a reverting batch has its revert on the way": "update batch set state = 'reverting' where key = 1",
+    "a batch is reverted by its revert, and only then": "update batch set state = 'reverted' where key = 1",
+    "a reverted batch holds only what had started": "update batch set state = 'reverted' where key = 1",
     "an ended batch has no open work": "update work_item set done_at = null, end_state = null where batch_key = 1",
     "an open batch has open work": "delete from work_item where done_at is null",
     "packed arrays go when their batch ends": "insert into resolution values (1, 0, 'x')",

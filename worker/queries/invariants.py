@@ -60,6 +60,17 @@ INVARIANTS: Final = MappingProxyType(
         "what only looked claimed nothing": """
             select b.public_id from batch b where ((b.preview and b.confirmed_at is null) or b.state = 'rejected')
               and exists (select from claim c where c.batch_key = b.key)""",
+        "a reverting batch has its revert on the way": """
+            select b.public_id from batch b where b.state = 'reverting' and not exists (
+                select from batch r where r.parent_key = b.key and r.operation = 'revert'
+                    and r.state in ('received', 'resolving', 'applying', 'failed'))""",
+        "a batch is reverted by its revert, and only then": """
+            select b.public_id from batch b where (b.state = 'reverted') <> exists (
+                select from batch r where r.parent_key = b.key and r.operation = 'revert' and r.state = 'completed')""",
+        "a reverted batch holds only what had started": """
+            select b.public_id || ': device ' || c.device_key from claim c join batch b on b.key = c.batch_key
+            left join subscription s on s.device_key = c.device_key and s.state <> 'scheduled'
+            where b.state = 'reverted' and s.device_key is null""",
         "an ended batch has no open work": f"""
             select b.public_id || ': ' || w.kind || ' ' || w.number from work_item w join batch b on b.key = w.batch_key
             where w.done_at is null and b.state in {_ENDED}""",
