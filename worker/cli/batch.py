@@ -9,15 +9,12 @@ import typer
 from worker.cli.client import BATCHES, Api, batch_path, connected
 from worker.cli.downloads import save
 from worker.cli.failures import ExitCode
-from worker.cli.options import ApiUrl, AsJson, BatchId, DataDir, FailOnRows, Token, Watch
-from worker.cli.output import say, show_json, show_table
+from worker.cli.options import ApiUrl, AsJson, BatchId, Cursor, DataDir, FailOnRows, Limit, Token, Watch
+from worker.cli.output import show_json, show_page
 from worker.cli.watching import exit_code, show_batch, show_failures, wait
 from worker.states import BatchState, Outcome
 
 batch = typer.Typer(no_args_is_help=True, help="Batches: what was sent, and what became of it.")
-
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
-Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the next page begins.", show_default=False)]
 
 
 @batch.command("list")
@@ -34,7 +31,7 @@ def list_batches(
     """Batches, the newest first."""
     with connected(data_dir, api_url, token) as api:
         page = api.get(BATCHES, project_id=project, state=state, limit=limit, cursor=cursor)
-    _show_page(page, ["id", "state", "rows_total", "totals", "file_name", "created_at"], as_json=as_json)
+    show_page(page, ["id", "state", "rows_total", "totals", "file_name", "created_at"], as_json=as_json)
 
 
 @batch.command("show")
@@ -67,7 +64,7 @@ def list_results(
     """What became of each row, device by device."""
     with connected(data_dir, api_url, token) as api:
         page = api.get(batch_path(batch_id, "results"), outcome=outcome, limit=limit, cursor=cursor)
-    _show_page(page, ["row", "line", "outcome", "device_id", "kit_id", "detail", "hint"], as_json=as_json)
+    show_page(page, ["row", "line", "outcome", "device_id", "kit_id", "detail", "hint"], as_json=as_json)
 
 
 @batch.command("confirm")
@@ -170,12 +167,3 @@ def answer(api: Api, found: Mapping[str, Any], *, watch: bool, fail_on_rows: boo
         if watch:
             show_failures(api, seen)
     return exit_code(seen, fail_on_rows=fail_on_rows) if watch else ExitCode.DONE
-
-
-def _show_page(page: Mapping[str, Any], columns: list[str], *, as_json: bool) -> None:
-    if as_json:
-        show_json(page)
-        return
-    show_table(page["items"], columns)
-    if page.get("next_cursor"):
-        say(f"There is more: --cursor {page['next_cursor']}")

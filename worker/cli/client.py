@@ -54,6 +54,15 @@ class Api:
         """The document that an action answers with."""
         return self._document("POST", path, params=_given(parameters))
 
+    def post_document(self, path: str, document: Mapping[str, object]) -> dict[str, Any]:
+        """The document of what was made from one."""
+        return self._document("POST", path, json=dict(document))
+
+    def delete(self, path: str) -> None:
+        """Delete something."""
+        with self._reachable():
+            _refuse(self._client.delete(path))
+
     def upload(
         self, path: str, body: Iterator[bytes], headers: Mapping[str, str], parameters: Mapping[str, object]
     ) -> dict[str, Any]:

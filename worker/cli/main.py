@@ -21,6 +21,7 @@ from worker.cli.inventory import inventory
 from worker.cli.report import report
 from worker.cli.subscription import subscription
 from worker.cli.up import up
+from worker.cli.webhook import webhook
 from worker.version import __version__
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ for name, group in (
     ("batch", batch),
     ("report", report),
     ("digest", digest),
+    ("webhook", webhook),
     ("subscription", subscription),
     ("inventory", inventory),
     ("org", accounts.org),

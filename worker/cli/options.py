@@ -23,3 +23,5 @@ Organization = Annotated[str, typer.Option("--org", help="ID of the organization
 Watch = Annotated[bool, typer.Option("--watch", help="Wait for the end, with a progress bar.")]
 FailOnRows = Annotated[bool, typer.Option("--fail-on-rows", help="Wait for the end; exit code 1 if any row failed.")]
 BatchId = Annotated[str, typer.Argument(help="ID of the batch.", show_default=False)]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the next page begins.", show_default=False)]

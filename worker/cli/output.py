@@ -60,6 +60,16 @@ def show_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
         show_table(rows, columns)
 
 
+def show_page(page: Mapping[str, Any], columns: Sequence[str], *, as_json: bool) -> None:
+    """A page of a list, either way, and where the next one begins."""
+    if as_json:
+        show_json(page)
+        return
+    show_table(page["items"], columns)
+    if page.get("next_cursor"):
+        say(f"There is more: --cursor {page['next_cursor']}")
+
+
 def say(line: str) -> None:
     """One line for a person."""
     console().print(printable(line))
