@@ -25,7 +25,7 @@ _REMIND = text("""
         select device_key from subscription
         where state = 'active' and reminded = :before and ends_at > (select business_now())
           and ends_at <= (select business_now()) + make_interval(hours => 24 * :days)
-        order by ends_at limit :limit for update skip locked
+        limit :limit for update skip locked
     ), told as (
         update subscription set reminded = :days
         where device_key = any((select array_agg(device_key) from due)::bigint[])

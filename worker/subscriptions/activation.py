@@ -40,7 +40,6 @@ def _start_claimed(settings: Settings, connection: Connection, size: int) -> Chu
     if not due:
         return None
     claims = activation.fetch_claims(connection, due, size)
-    claims = claims[np.argsort(claims["device_key"])]
     started = np.isin(claims["device_key"], _insert(connection, due, claims))
     deliveries = 0
     for position, batch in enumerate(due, start=1):
@@ -59,12 +58,11 @@ def _insert(connection: Connection, due: Sequence[DueBatch], claims: Table) -> K
     if not len(claims):
         return np.zeros(0, dtype=np.int64)
     # A few periods for many devices: batches have one start each, and devices come with whole years.
-    codes = claims["position"].astype(np.int64) * _MONTHS + claims["months"]
+    codes = claims["position"] * _MONTHS + claims["months"]
     pairs, period = np.unique(codes, return_inverse=True)
     wanted = [_period(due[pair // _MONTHS - 1], pair % _MONTHS) for pair in pairs.tolist()]
     periods = activation.compute_periods(connection, wanted)[period]
-    keys = claims["device_key"].astype(np.int64)
-    return activation.insert_started(connection, Start(keys, periods[:, 0], periods[:, 1]))
+    return activation.insert_started(connection, Start(claims["device_key"], periods[:, 0], periods[:, 1]))
 
 
 def _period(batch: DueBatch, months: int) -> tuple[datetime, int, str]:
