@@ -1,6 +1,6 @@
 """Celery, configured once and for all processes; nothing connects before it is used."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import Celery
@@ -11,8 +11,9 @@ from worker.operations.periodic import INTERVALS
 from worker.settings import Settings
 from worker.states import Queue
 
+_LONGEST_EXPIRY = 60.0
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 TASK_MODULES = ("worker.tasks.claims", "worker.tasks.periodic")
-PERIODIC_EXPIRY = 60.0
 
 _BROKER: dict[str, Any] = {
     # A broker that froze without closing its connections is noticed, not waited for.
@@ -53,7 +54,7 @@ _OPTIONS: dict[str, Any] = {
     "worker_max_memory_per_child": 600_000,  # KiB
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    "beat_scheduler": "celery.beat:Scheduler",  # in memory: leaves no file behind
+    "beat_scheduler": "worker.tasks.schedule:SteadyScheduler",
 }
 
 
@@ -87,12 +88,13 @@ def _time_limits(settings: Settings) -> dict[str, float]:
 
 
 def _beat_schedule() -> dict[str, dict[str, Any]]:
-    # A tick that nobody took in time is worth nothing: the next one says the same.
+    # A tick that nobody took in time is worth nothing: the next one says the same. All are due when beat starts.
     return {
         task.value: {
             "task": task.value,
             "schedule": interval.total_seconds(),
-            "options": {"queue": Queue.PERIODIC.value, "expires": min(interval.total_seconds(), PERIODIC_EXPIRY)},
+            "options": {"queue": Queue.PERIODIC.value, "expires": min(interval.total_seconds(), _LONGEST_EXPIRY)},
+            "last_run_at": _LONG_AGO,
         }
         for task, interval in INTERVALS.items()
     }
