@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from tests.embedded.waiting import wait_until
 from worker.embedded.broker import EmbeddedBroker
 from worker.settings import Settings
-from worker.states import Queue, WorkKind
+from worker.states import PeriodicTask, Queue, WorkKind
 from worker.tasks import doorbell as module
 from worker.tasks.doorbell import CeleryDoorbell
 from worker.tasks.environment import environment_of
@@ -115,3 +115,12 @@ def test_twenty_waiting_doorbells_are_enough_for_small_batches(settings: Setting
     bell.ring(WorkKind.FINISH, "bat_last", Queue.INTERACTIVE)
     wait_until(lambda: _rung(settings, Queue.INTERACTIVE)[-1:] == [("claims.finish", ["bat_last"])])
     assert bell.waiting(Queue.INTERACTIVE) == 21
+
+
+def test_a_nudge_asks_for_a_periodic_task_before_its_time_unless_enough_wait(settings: Settings) -> None:
+    bell = CeleryDoorbell(settings)
+    bell.nudge(PeriodicTask.ACTIVATE)
+    for _ in range(20):
+        bell.nudge(PeriodicTask.DELIVER)
+    bell.close(timeout=10)
+    assert _rung(settings, Queue.PERIODIC) == [("subscriptions.activate_due", []), *[("reports.deliver_due", [])] * 7]
