@@ -69,9 +69,7 @@ async def revert_batch(call: CallDep, batch_id: str) -> Response:
     return await act_once(call, partial(batches.revert, call.runtime, call.principal, batch_id), accepted)
 
 
-@router.post(
-    "/{batch_id}/resume", status_code=202, response_model=Batch, responses={**ACTS, **refuses(InputPruned)}
-)
+@router.post("/{batch_id}/resume", status_code=202, response_model=Batch, responses={**ACTS, **refuses(InputPruned)})
 async def resume_batch(call: CallDep, batch_id: str) -> Response:
     """Take up a `failed` batch where it was left."""
     return await act_once(call, partial(batches.resume, call.runtime, call.principal, batch_id))
