@@ -8,8 +8,8 @@ import typer
 
 from worker.cli.client import connected
 from worker.cli.downloads import save
-from worker.cli.options import ApiUrl, AsJson, DataDir, Organization, Token
-from worker.cli.output import say, show_fields, show_json, show_table
+from worker.cli.options import ApiUrl, AsJson, Cursor, DataDir, Limit, Organization, Token
+from worker.cli.output import say, show_fields, show_json, show_page, show_table
 
 digest = typer.Typer(no_args_is_help=True, help="Digests: what happened in an organization, day by day.")
 
@@ -29,8 +29,8 @@ LISTS = {
 @digest.command("list")
 def list_digests(
     org: Organization,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")] = 20,
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Where the next page begins.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
     api_url: ApiUrl = None,
     token: Token = None,
     data_dir: DataDir = None,
@@ -39,12 +39,7 @@ def list_digests(
     """Digests, the newest first."""
     with connected(data_dir, api_url, token) as api:
         page = api.get(_path(org), limit=limit, cursor=cursor)
-    if as_json:
-        show_json(page)
-        return
-    show_table(page["items"], ["date", "until", "totals"])
-    if page["next_cursor"]:
-        say(f"There is more: --cursor {page['next_cursor']}")
+    show_page(page, ["date", "until", "totals"], as_json=as_json)
 
 
 @digest.command("show")
