@@ -18,14 +18,22 @@ SECRET = b"deliveries are signed with this!"
 
 
 def add_endpoint(
-    runtime: Runtime, sender: Sender, target: str, kind: EndpointKind = EndpointKind.WEBHOOK, *, secret: bool = True
+    runtime: Runtime,
+    sender: Sender,
+    target: str,
+    kind: EndpointKind = EndpointKind.WEBHOOK,
+    *,
+    secret: bool = True,
+    project_id: str | None = None,
 ) -> int:
-    """An endpoint for all events of the sender's organization; returns its key."""
-    values = {"id": new_id("end"), "organization": sender.principal.organization_key, "target": target, "kind": kind}
+    """An endpoint for all events of the sender's organization, or of one project of it; returns its key."""
+    organization = sender.principal.organization_key
+    values = {"id": new_id("end"), "organization": organization, "project": project_id, "target": target, "kind": kind}
     with runtime.transaction() as connection:
         key = connection.execute(
-            text("""insert into endpoint (public_id, organization_key, kind, target, events)
-                values (:id, :organization, :kind, :target, '{*}') returning key"""),
+            text("""insert into endpoint (public_id, organization_key, project_key, kind, target, events)
+                values (:id, :organization, (select key from project where public_id = :project), :kind, :target, '{*}')
+                returning key"""),
             values,
         ).scalar_one()
         if secret:

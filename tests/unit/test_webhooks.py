@@ -3,7 +3,6 @@
 import datetime as dt
 import ipaddress
 import json
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,13 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream, ConnectTimeout
 from standardwebhooks import WebhookVerificationError
 
+from tests.certificates import self_signed
 from tests.receiver import Receiver, running_receiver
 from worker.notifications import webhooks
 from worker.notifications.addresses import Address
@@ -190,7 +186,7 @@ def test_a_name_that_is_not_known_is_an_answer() -> None:
 
 
 def test_a_certificate_is_verified_for_the_host_of_the_address(tmp_path: Path) -> None:
-    server, trust = _certificate(tmp_path, "hooks.example")
+    server, trust = self_signed(tmp_path, "hooks.example")
     with running_receiver(tls=server) as receiver:
         named = receiver.url.replace("127.0.0.1", "hooks.example")
         here = resolving_to("127.0.0.1")
@@ -234,25 +230,3 @@ class _Noting(AsyncNetworkBackend):
     async def connect_tcp(self, host: str, *_others: object, **_more: object) -> AsyncNetworkStream:
         self.asked.append(host)
         raise ConnectTimeout
-
-
-def _certificate(folder: Path, host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server with a certificate of its own making, and a client that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    (folder / "both.pem").write_bytes(pem + private)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "both.pem")
-    return server, ssl.create_default_context(cadata=pem.decode())
