@@ -71,7 +71,7 @@ def serve(settings: Settings) -> None:
         check_schema(runtime.engine)
         with _listen(settings) as listener:
             collect_rarely()
-            log.info("listening", address="{}:{}".format(*listener.getsockname()))
+            log.info("api ready", address="{}:{}".format(*listener.getsockname()))
             Server(create_app(runtime), settings.shutdown_grace).run([listener])
     finally:
         doorbell.close(DOORBELL_SECONDS)

@@ -36,6 +36,7 @@ def system(
             "sweep_interval": timedelta(seconds=0.2),
             "ring_again_after": timedelta(seconds=0.5),
             "shutdown_grace": timedelta(seconds=1),
+            "upload_lease": timedelta(seconds=2),  # for so long the key of a request belongs to an API that died
             "hold_window": timedelta(hours=1),
             "webhook_allow_private": True,
             "max_attempts": 50,  # the tests kill more often than a batch may cost workers
