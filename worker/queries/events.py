@@ -10,10 +10,11 @@ from sqlalchemy.sql import bindparam
 
 from worker.states import EventType
 
+# Whoever deletes an endpoint waits for this, and then ends its deliveries: none is made for a deleted one.
 _WANTED = """
     select e.key from endpoint e where e.organization_key = {organization} and e.deleted_at is null
       and e.disabled_at is null and (e.project_key is null or e.project_key = {project})
-      and e.events && array['*', {type}]"""
+      and e.events && array['*', {type}] for key share of e"""
 _DELIVER = """
     insert into delivery (event_key, endpoint_key, batch_key, give_up_at)
     select told.key, wanted.key, told.batch_key, clock_timestamp() + :lifetime from told, wanted"""
