@@ -13,7 +13,7 @@ from worker.settings import Settings
 from worker.states import PeriodicTask
 
 COUNTED: Final = 100_000
-LONGEST_LAG: Final = timedelta(minutes=10)
+_LONGEST_LAG: Final = timedelta(minutes=10)
 _GRACE: Final = timedelta(minutes=1)
 
 
@@ -47,13 +47,17 @@ def read_standings(connection: Connection, settings: Settings, most: int = COUNT
 
 
 def late_tasks(runtime: Runtime) -> list[PeriodicTask]:
-    """The tasks that have not run for three intervals and a minute, or have something due for ten minutes."""
+    """The tasks that have not run well for three intervals and a minute, or have let something wait for longer.
+
+    Ten minutes are granted to whatever is due.
+    """
     with runtime.transaction() as connection:
         found = read_standings(connection, runtime.settings, most=1)
     return [task for task, standing in found.items() if standing.late]
 
 
 def _standing(task: PeriodicTask, run: periodic.Run, backlog: backlogs.Backlog, in_use: timedelta) -> Standing:
+    longest = 3 * INTERVALS[task] + _GRACE
     idle = in_use if run.success_age is None else run.success_age
     return Standing(
         last_run=run.started_at,
@@ -62,6 +66,6 @@ def _standing(task: PeriodicTask, run: periodic.Run, backlog: backlogs.Backlog, 
         handled=run.handled,
         backlog=backlog.things,
         lag_seconds=backlog.lag.total_seconds(),
-        late=idle > 3 * INTERVALS[task] + _GRACE or backlog.lag > LONGEST_LAG,
+        late=idle > longest or backlog.lag > max(longest, _LONGEST_LAG),
         error=run.error,
     )

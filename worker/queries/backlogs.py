@@ -60,9 +60,17 @@ _DELIVER = f"""
         order by next_attempt_at limit :most) d
     where e.disabled_at is null and e.deleted_at is null and coalesce(e.retry_at <= {_REAL}, true)"""
 _DIGEST = f"select due_at as due, 1 as things from ({DUE_DIGESTS}) d"
+# A failed batch is kept while it may be resumed.
+_OLD = f"""
+    (select finished_at + {{keep}} as due, 1 as things from batch
+     where {{pruned}} is null and finished_at < {_BUSINESS} - {{keep}}
+        and state in ('completed', 'rejected', 'cancelled', 'reverted') order by finished_at limit :most)"""
 _RETAIN = f"""
-    (select ended_at + :keep_deliveries as due, 1 as things from delivery
-     where ended_at < {_REAL} - :keep_deliveries order by ended_at limit :most)"""
+    {_OLD.format(pruned="input_pruned_at", keep="least(:keep_inputs, interval '1000 years')")}
+    union all {_OLD.format(pruned="results_pruned_at", keep="least(:keep_results, interval '1000 years')")}
+    union all
+    (select ended_at + :keep_deliveries, 1 from delivery
+     where ended_at < {_BUSINESS} - least(:keep_deliveries, interval '1000 years') order by ended_at limit :most)"""
 
 
 def _measuring(due: str, now: str) -> TextClause:
