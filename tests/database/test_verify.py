@@ -31,6 +31,13 @@ def test_what_claimd_made_is_in_order(runtime: Runtime) -> None:
     assert verify(runtime) == []
 
 
+_ENDPOINT = (
+    "insert into endpoint (public_id, organization_key, kind, target, events) values ('ep', 1, '{}', 'a@b.c', '{{*}}');"
+)
+_TOLD = (
+    _ENDPOINT.format("email") + "insert into event (organization_key, type, data) values (1, 'ping', '{}');"
+    "insert into delivery (event_key, endpoint_key, give_up_at) values (1, 1, now() + interval '3 days');"
+)
 BREAKING = {
     "every row of a batch has its result": "delete from result where row = 4",
     "the totals of a batch are those of its results": "update batch set totals = '{\"claimed\": 9}' where key = 1",
@@ -56,6 +63,15 @@ BREAKING = {
     "a kit has 1 to 100 devices": "insert into kit (kit_id) values ('hollow')",
     "a device's kit exists": "update device set kit_key = 999 where device_id = 'a1'",
     "no identifier is a device's and a kit's": "insert into kit (kit_id) values ('a1')",
+    "an event has somebody to be told": _TOLD + "delete from delivery",
+    "an endpoint is told of its own organization only": _TOLD + "insert into organization (public_id, name) "
+    "values ('org_2', 'south'); update event set organization_key = 2",
+    "a delivery is of its event's batch": _TOLD + "update delivery set batch_key = 1",
+    "what was delivered was answered": _TOLD + "update delivery set state = 'delivered', ended_at = now()",
+    "nothing waits for a deleted endpoint": _TOLD + "update endpoint set deleted_at = now()",
+    "a webhook can be signed": _ENDPOINT.format("webhook"),
+    "what was due is tried": _TOLD + "update delivery set next_attempt_at = now() - interval '1 hour';"
+    "insert into periodic_task (name, succeeded_at) values ('reports.deliver_due', now())",
     SEALED: "update upload_block set data = decode(repeat('ab', length(data)), 'hex') where upload_key = 1",
     NO_CODE: "update batch set reference = 'the code is secret-wrong-code, you know'",
 }

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from worker.queries.delivery_invariants import DELIVERY_INVARIANTS
+
 EXAMPLES = 20
 
 _ENDED = "('completed', 'rejected', 'cancelled', 'failed', 'reverting', 'reverted')"
@@ -107,6 +109,7 @@ INVARIANTS: Final = MappingProxyType(
             where d.kit_key is not null and k.key is null""",
         "no identifier is a device's and a kit's": """
             select k.kit_id from kit k join device d on d.device_id = k.kit_id""",
+        **DELIVERY_INVARIANTS,
     }
 )
 
