@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field
 
 from api_stub.models.base import Page, Wire
+from worker.states import SubscriptionState
 
 CLAIM_INFO: Final[dict[str, Any]] = {
     "identifier": "KIT-25-0042",
@@ -31,6 +32,13 @@ DEVICE: Final[dict[str, Any]] = {
     "project_id": "prj_k3v7m2xqa5wn4tfy6rhc",
     "claimed_at": "2026-11-21T09:30:00.412000Z",
     "batch_id": "bat_5n2kq7vhx3mfa6wr4tcy",
+    "subscription": {
+        "state": "active",
+        "prepaid_months": 60,
+        "activate_at": "2026-11-21T09:45:00.412000Z",
+        "starts_at": "2026-11-21T09:45:00.412000Z",
+        "ends_at": "2031-11-21T09:45:00.412000Z",
+    },
 }
 
 
@@ -62,12 +70,23 @@ class ClaimInfo(Wire):
     already_yours: int = Field(description="Held by projects that the token may see.")
 
 
+class Subscription(Wire):
+    """The prepaid time of a device."""
+
+    state: SubscriptionState
+    prepaid_months: int
+    activate_at: datetime | None = Field(description="Null until the batch that claims the device has ended.")
+    starts_at: datetime | None = Field(description="Null while it is scheduled.")
+    ends_at: datetime | None
+
+
 class Device(Wire):
     """One device that is held."""
 
     device_id: str
     claimed_at: datetime
     batch_id: str
+    subscription: Subscription
 
 
 class DevicePage(Page):

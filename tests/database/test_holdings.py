@@ -189,6 +189,7 @@ def test_a_projects_devices_come_page_by_page(world: World) -> None:
         "prepaid_months",
         "claimed_at",
         "batch_id",
+        "subscription",
     }
     assert first["items"][1]["kit_id"] == "KIT-1"
 

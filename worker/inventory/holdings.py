@@ -1,7 +1,6 @@
 """What projects hold, since when, and by which batch."""
 
-from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import RowMapping
 
@@ -12,6 +11,9 @@ from worker.principal import Principal
 from worker.queries import holdings
 from worker.runtime import Runtime
 from worker.states import Reason
+from worker.times import rfc3339
+
+_APART: Final = frozenset({"key", "subscription_state", "activate_at", "starts_at", "ends_at"})
 
 
 def project_devices(
@@ -53,5 +55,15 @@ def device(runtime: Runtime, principal: Principal, device_id: str) -> dict[str, 
 
 
 def _held(row: RowMapping) -> dict[str, Any]:
-    document = {name: value for name, value in row.items() if name != "key"}
-    return {**document, "claimed_at": row["claimed_at"].astimezone(UTC)}
+    document = {name: value for name, value in row.items() if name not in _APART}
+    return {**document, "claimed_at": rfc3339(row["claimed_at"]), "subscription": _subscription(row)}
+
+
+def _subscription(row: RowMapping) -> dict[str, Any]:
+    return {
+        "state": row["subscription_state"],
+        "prepaid_months": row["prepaid_months"],
+        "activate_at": rfc3339(row["activate_at"]),
+        "starts_at": rfc3339(row["starts_at"]),
+        "ends_at": rfc3339(row["ends_at"]),
+    }

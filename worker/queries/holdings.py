@@ -9,12 +9,16 @@ _HELD = """
     select device.key, coalesce(device.shown_id, device.device_id) as device_id, device.device_type,
         device.product_number, coalesce(kit.shown_id, kit.kit_id) as kit_id, kit.name as kit_name,
         coalesce(device.shown_serial, device.serial_number) as serial_number, device.prepaid_months,
-        claim.claimed_at, batch.public_id as batch_id, project.public_id as project_id
+        claim.claimed_at, batch.public_id as batch_id, project.public_id as project_id,
+        coalesce(subscription.state, 'scheduled') as subscription_state,
+        coalesce(subscription.activate_at, batch.activate_at) as activate_at,
+        subscription.starts_at, subscription.ends_at
     from claim
     join device on device.key = claim.device_key
     join project on project.key = claim.project_key
     left join kit on kit.key = device.kit_key
     left join batch on batch.key = claim.batch_key
+    left join subscription on subscription.device_key = claim.device_key
 """
 _OF_PROJECT = text(
     _HELD + " where claim.project_key = :project and claim.device_key > :after order by claim.device_key limit :limit"
