@@ -24,7 +24,18 @@ LOOK_SECONDS: Final = 0.3
 PATIENCE_SECONDS: Final = 60.0
 MAX_SHOWN: Final = 10
 _UNUSABLE: Final = frozenset({BatchState.REJECTED, BatchState.FAILED})
-_SHOWN: Final = ("id", "state", "project_id", "file_name", "reference", "parent", "created_at", "finished_at")
+_SHOWN: Final = (
+    "id",
+    "state",
+    "project_id",
+    "file_name",
+    "reference",
+    "parent",
+    "children",
+    "created_at",
+    "finished_at",
+    "activate_at",
+)
 
 
 def wait(api: Api, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,6 +59,7 @@ def show_batch(batch: Mapping[str, Any]) -> None:
     total = batch.get("rows_total")
     fields["rows"] = None if total is None else f"{batch.get('rows_done', 0):,} of {total:,}"
     fields["totals"] = {name: f"{count:,}" for name, count in (batch.get("totals") or {}).items()}
+    fields["failures"] = batch.get("failures") or {}
     fields["drift"] = batch.get("drift")
     show_fields(fields)
     problem = batch.get("problem")
