@@ -13,6 +13,7 @@ from api_stub.replies import Document
 from worker.broker import connect_broker
 from worker.errors import EnvironmentProblem
 from worker.operations import metrics
+from worker.operations.standings import late_tasks
 from worker.schema import check_schema
 from worker.settings import Settings
 
@@ -29,12 +30,17 @@ async def health() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: refuses()[503]})
 def readiness(runtime: RuntimeDep) -> Response:
-    """The database can be used; without the broker uploads are taken and wait."""
+    """The database can be used; without the broker uploads are taken and wait.
+
+    `late` names the periodic tasks that do not keep up: for operators, and no reason to send requests elsewhere.
+    """
     try:
         check_schema(runtime.engine)
+        late = late_tasks(runtime)
     except EnvironmentProblem as problem:
         raise Unavailable(str(problem)) from problem
-    return Document({"status": "ready", "database": "ok", "broker": _broker_state(runtime.settings)})
+    broker = _broker_state(runtime.settings)
+    return Document({"status": "ready", "database": "ok", "broker": broker, "late": late})
 
 
 @router.get("/metrics", response_class=Response, responses=streams(CONTENT_TYPE_LATEST, "# HELP …\n"))

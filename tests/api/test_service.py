@@ -18,6 +18,7 @@ from tests.conftest import SECRET_KEY
 from tests.servers import fresh_database, running_broker
 from worker.embedded.ports import free_port
 from worker.runtime import Runtime
+from worker.states import PeriodicTask
 
 CSV = {"file": ("a.csv", b"device_id\nSNS-1\n")}
 SERVE = "from api_stub.server import serve; from worker.settings import load_settings; serve(load_settings())"
@@ -124,7 +125,9 @@ def test_it_does_not_start_on_a_database_or_an_address_that_it_cannot_use(
 
 
 def test_health_and_metrics_need_no_token(api_url: str) -> None:
-    assert httpx2.get(f"{api_url}/readyz").json() == {"status": "ready", "database": "ok", "broker": "ok"}
+    ready = httpx2.get(f"{api_url}/readyz").json()
+    assert (ready["status"], ready["database"], ready["broker"]) == ("ready", "ok", "ok")
+    assert set(ready["late"]) <= set(PeriodicTask)  # nobody works here
     metrics = httpx2.get(f"{api_url}/metrics")
     assert metrics.headers["Content-Type"].startswith("text/plain; version=")
     assert "claimd_database_up 1.0" in metrics.text

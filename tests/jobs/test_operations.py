@@ -7,14 +7,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from tests.claims import Sender, send
-from tests.jobs.conftest import CSV
+from tests.claims import Sender, claim, send
+from tests.clock import pass_time
+from tests.jobs.conftest import CSV, DEVICES
 from worker.embedded.broker import EmbeddedBroker
 from worker.operations.metrics import render
+from worker.operations.periodic import run_periodic
 from worker.operations.status import status
 from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings
-from worker.states import Queue, WorkKind
+from worker.states import PeriodicTask, Queue, WorkKind
 from worker.tasks.doorbell import CeleryDoorbell
 
 NOWHERE = {
@@ -64,6 +66,25 @@ def test_metrics_say_the_same(settings: Settings, runtime: Runtime, sender: Send
     assert found["claimd_work_items waiting interactive"] == 1
     assert found["claimd_oldest_waiting_batch_seconds"] > 0
     assert found["process_resident_memory_bytes"] > 0
+
+
+def test_each_periodic_task_is_told_of(runtime: Runtime, sender: Sender) -> None:
+    claim(runtime, sender, CSV)
+    pass_time(runtime, days=1)
+    assert run_periodic(runtime, PeriodicTask.SWEEP, lambda _: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        run_periodic(runtime, PeriodicTask.PRUNE, lambda _: 1 // 0)
+    found = _samples(runtime)
+    assert found["claimd_periodic_handled_total maintenance.sweep"] == 7
+    assert found["claimd_periodic_last_success_seconds maintenance.sweep"] < 60
+    assert "claimd_periodic_last_success_seconds subscriptions.activate_due" not in found
+    assert found["claimd_periodic_failing maintenance.prune"] == 1
+    assert found["claimd_periodic_backlog subscriptions.activate_due"] == len(DEVICES)
+    assert found["claimd_periodic_lag_seconds subscriptions.activate_due"] > 80_000
+    assert found["claimd_periodic_late subscriptions.activate_due"] == 1
+    assert found["claimd_business_clock_ahead_seconds"] == 86_400
+    assert (found["claimd_deliveries waiting"], found["claimd_deliveries dead"]) == (0, 0)
+    assert found["claimd_endpoints_disabled"] == 0
 
 
 def test_servers_that_are_away_are_problems_and_no_exceptions(lost: Runtime) -> None:

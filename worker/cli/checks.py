@@ -8,21 +8,49 @@ from worker.cli.discovery import discover
 from worker.cli.failures import ExitCode
 from worker.cli.local import local_runtime
 from worker.cli.options import AsJson, DataDir
-from worker.cli.output import say, show, show_list
+from worker.cli.output import say, show_fields, show_json, show_list, show_table
 from worker.operations.status import status as read_status
 from worker.operations.verify import verify as find_violations
 from worker.runtime import build_runtime
 
+_PERIODIC_COLUMNS = ("periodic task", "last run", "lag", "backlog", "handled", "", "error")
+
 
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> int:
-    """Show servers, queues and batches; exit code 2 if a server cannot be used."""
+    """Show servers, queues, batches and periodic tasks; exit code 2 if a server cannot be used."""
     runtime = build_runtime(discover(data_dir))
     try:
         found = read_status(runtime)
     finally:
         runtime.close()
-    show(found if as_json else dict(_flat(found)), as_json=as_json)
+    if as_json:
+        show_json(found)
+    else:
+        _show_for_people(found)
     return ExitCode.DONE if found["healthy"] else ExitCode.USAGE
+
+
+def _show_for_people(found: Mapping[str, Any]) -> None:
+    database = dict(found["database"])
+    periodic = database.pop("periodic", {})
+    if not database.get("clock_ahead_seconds"):
+        database.pop("clock_ahead_seconds", None)
+    show_fields(dict(_flat({**found, "database": database})))
+    if periodic:
+        say("")
+        show_table([_periodic_row(task, standing) for task, standing in periodic.items()], _PERIODIC_COLUMNS)
+
+
+def _periodic_row(task: str, standing: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "periodic task": task,
+        "last run": standing["last_run"] or "never",
+        "lag": f"{standing['lag_seconds']:.0f} s",
+        "backlog": standing["backlog"],
+        "handled": standing["handled"],
+        "": "late" if standing["late"] else "",
+        "error": standing["error"],
+    }
 
 
 def verify(data_dir: DataDir = None, as_json: AsJson = False) -> int:

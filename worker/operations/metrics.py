@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from worker.operations.status import status
@@ -24,7 +24,7 @@ class _Claimd(Collector):
         self._database = found["database"]
         self._broker = found["broker"]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         yield _gauge("claimd_database_up", "Whether the database can be used.", "problem" not in self._database)
         yield _gauge("claimd_broker_up", "Whether the broker can be used.", "problem" not in self._broker)
         if "problem" not in self._database:
@@ -32,7 +32,7 @@ class _Claimd(Collector):
         if "problem" not in self._broker:
             yield _labelled("claimd_queue_messages", "Messages waiting in the broker.", "queue", self._broker["queues"])
 
-    def _of_the_database(self) -> Iterator[GaugeMetricFamily]:
+    def _of_the_database(self) -> Iterator[Metric]:
         found = self._database
         yield _gauge("claimd_database_bytes", "Size of the database.", found["bytes"])
         yield _labelled("claimd_batches", "Batches that are not at their end.", "state", found["batches"])
@@ -46,6 +46,34 @@ class _Claimd(Collector):
             for lease, count in counts.items():
                 items.add_metric([queue, lease], count)
         yield items
+        yield _labelled("claimd_deliveries", "Deliveries not made, of 100,000 at most.", "state", found["deliveries"])
+        yield _gauge("claimd_endpoints_disabled", "Endpoints that are sent nothing.", found["endpoints_disabled"])
+        yield _gauge(
+            "claimd_business_clock_ahead_seconds",
+            "By how much business time is ahead of the clock: 0 in production.",
+            found["clock_ahead_seconds"],
+        )
+        yield from _of_periodic_tasks(found["periodic"])
+
+
+_PERIODIC = {
+    "last_success_seconds": "Time since the task last ended well; absent until then.",
+    "lag_seconds": "For how long the oldest thing has been due; 0 if nothing is.",
+    "backlog": "How many things are due, of 100,000 at most.",
+    "late": "Whether it does not run as often as it should, or does not keep up.",
+    "failing": "Whether its last run ended with an error.",
+}
+
+
+def _of_periodic_tasks(found: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+    tasks = {task: {**standing, "failing": standing["error"] is not None} for task, standing in found.items()}
+    for name, text in _PERIODIC.items():
+        values = {task: float(standing[name]) for task, standing in tasks.items() if standing[name] is not None}
+        yield _labelled(f"claimd_periodic_{name}", text, "task", values)
+    handled = CounterMetricFamily("claimd_periodic_handled", "Things that the task has handled.", labels=["task"])
+    for task, standing in tasks.items():
+        handled.add_metric([task], standing["handled"])
+    yield handled
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -8,7 +8,9 @@ from sqlalchemy.exc import OperationalError
 from worker.broker import connect_broker, queue_lengths, server_version
 from worker.database import first_sentence
 from worker.errors import EnvironmentProblem
+from worker.operations.standings import COUNTED, read_standings
 from worker.queries import operations
+from worker.queries.clock import read_ahead
 from worker.runtime import Runtime
 from worker.schema import check_schema, expected_revision
 from worker.states import Queue
@@ -18,9 +20,9 @@ BROKER_TIMEOUT = 1.0
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
-    """Servers, queues, batches and work. What cannot be read is replaced by its `problem`; never raises.
+    """Servers, queues, batches, work, periodic tasks. What cannot be read is replaced by its `problem`; never raises.
 
-    `healthy` means that both servers can be used; the batches' own fortunes are no part of it.
+    `healthy` means that both servers can be used; the fortunes of batches and tasks are no part of it.
     """
     database, broker = _database(runtime), _broker(runtime)
     healthy = "problem" not in database and "problem" not in broker
@@ -35,6 +37,9 @@ def _database(runtime: Runtime) -> dict[str, Any]:
             batches = operations.count_batches(connection)
             oldest = operations.oldest_waiting(connection)
             work = operations.count_work(connection)
+            periodic = read_standings(connection, runtime.settings)
+            told = operations.count_notifications(connection, COUNTED)
+            ahead = read_ahead(connection)
     except EnvironmentProblem as error:
         return {"problem": str(error)}
     except OperationalError as error:
@@ -47,6 +52,10 @@ def _database(runtime: Runtime) -> dict[str, Any]:
         "batches": {state.value: count for state, count in batches.items()},
         "oldest_waiting_seconds": round(oldest, 3),
         "work": {queue.value: vars(work.get(queue.value, nothing)) for queue in (Queue.INTERACTIVE, Queue.BULK)},
+        "periodic": {task.value: standing.document() for task, standing in periodic.items()},
+        "deliveries": {"waiting": told.waiting, "dead": told.dead},
+        "endpoints_disabled": told.disabled,
+        "clock_ahead_seconds": ahead.total_seconds(),
     }
 
 

@@ -24,6 +24,13 @@ _WORK = text(
     "count(*) filter (where lease_expires_at < clock_timestamp()) as expired "
     "from work_item where done_at is null group by queue"
 )
+# By endpoint, because that is what the indexes of deliveries begin with.
+_COUNT_DELIVERIES = """(select count(*) from (
+    select from endpoint e cross join lateral (
+        select from delivery where endpoint_key = e.key and state = '{state}' limit :most) one limit :most) found)"""
+_NOTIFICATIONS = text(f"""
+    select {_COUNT_DELIVERIES.format(state="waiting")} as waiting, {_COUNT_DELIVERIES.format(state="dead")} as dead,
+        (select count(*) from endpoint where disabled_at is not null and deleted_at is null) as disabled""")
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,15 @@ class Server:
 
     version: str
     bytes: int
+
+
+@dataclass(frozen=True)
+class Notifications:
+    """Deliveries that wait for their receiver, those that were given up, and endpoints that are disabled."""
+
+    waiting: int
+    dead: int
+    disabled: int
 
 
 @dataclass(frozen=True)
@@ -64,3 +80,8 @@ def oldest_waiting(connection: Connection) -> float:
 def count_work(connection: Connection) -> dict[str, Work]:
     """The unfinished work items by queue; a queue without any is absent."""
     return {row.queue: Work(row.waiting, row.leased, row.expired) for row in connection.execute(_WORK)}
+
+
+def count_notifications(connection: Connection, most: int) -> Notifications:
+    """How deliveries and endpoints stand; deliveries are counted up to `most`."""
+    return Notifications(*connection.execute(_NOTIFICATIONS, {"most": most}).one())
