@@ -24,11 +24,26 @@ from api_stub.routes import (
     plans,
     results,
     submit,
+    subscriptions,
 )
 from worker.runtime import Runtime
 from worker.version import __version__
 
-ROUTES = (submit, batches, results, events, holdings, plans, inventory, digests, endpoints, deliveries, health, meta)
+ROUTES = (
+    submit,
+    batches,
+    results,
+    events,
+    holdings,
+    plans,
+    subscriptions,
+    inventory,
+    digests,
+    endpoints,
+    deliveries,
+    health,
+    meta,
+)
 
 
 def create_app(runtime: Runtime) -> FastAPI:

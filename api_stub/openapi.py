@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api_stub.body.listing import LISTING
-from api_stub.models import batches, devices, endpoints, results
+from api_stub.models import batches, devices, endpoints, results, subscriptions
 from api_stub.models.problems import EXAMPLE, Problem
 from api_stub.problems import MEDIA_TYPE, Unauthenticated, Unavailable, problem_types
 from worker.errors import Invalid, Refused
@@ -103,6 +103,7 @@ def _add_schemas(document: dict[str, Any]) -> None:
     schemas["Result"]["examples"] = [results.EXAMPLE]
     schemas["ClaimInfo"]["examples"] = [devices.CLAIM_INFO]
     schemas["Device"]["examples"] = [devices.DEVICE]
+    schemas["SubscriptionCounts"]["examples"] = [subscriptions.COUNTS]
     schemas["Endpoint"]["examples"] = [endpoints.ENDPOINT]
     schemas["Delivery"]["examples"] = [endpoints.DELIVERY]
 
