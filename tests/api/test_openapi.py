@@ -97,7 +97,13 @@ def test_real_answers_fit_the_description(
     batch = api.post(tenant.uploads, files={"file": ("a.csv", csv)}).json()
     run_resolve(runtime, batch["id"])
     own = f"/v1/claim-batches/{batch['id']}"
+    endpoints = f"/v1/organizations/{tenant.organization_id}/endpoints"
+    endpoint = api.post(endpoints, json={"target": "https://hooks.example.com/"}).json()["links"]["self"]
+    api.post(f"{endpoint}/ping").raise_for_status()
     answers = {
+        endpoints: "/v1/organizations/{organization_id}/endpoints",
+        endpoint: "/v1/endpoints/{endpoint_id}",
+        f"{endpoint}/deliveries": "/v1/endpoints/{endpoint_id}/deliveries",
         "/v1/claim-batches": "/v1/claim-batches",
         own: "/v1/claim-batches/{batch_id}",
         f"{own}/results": "/v1/claim-batches/{batch_id}/results",
