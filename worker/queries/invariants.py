@@ -46,10 +46,10 @@ INVARIANTS: Final = MappingProxyType(
             select 'device ' || c.device_key from claim c left join device d on d.key = c.device_key
             left join project p on p.key = c.project_key where d.key is null or p.key is null""",
         "a claim has its result": """
-            select 'device ' || c.device_key || ', batch ' || c.batch_key from claim c
-            left join result r on r.batch_key = c.batch_key and r.device_key = c.device_key and r.outcome = 1
-            join batch b on b.key = c.batch_key
-            where r.row is null and b.finished_at is not null and b.results_pruned_at is null""",
+            select 'device ' || c.device_key || ', batch ' || c.batch_key from (
+                select batch_key, device_key from claim except select batch_key, device_key from result where outcome = 1
+            ) c join batch b on b.key = c.batch_key
+            where b.finished_at is not null and b.results_pruned_at is null""",
         "a claim is its batch's project's": """
             select 'device ' || c.device_key from claim c left join batch b on b.key = c.batch_key
             where b.project_key is distinct from c.project_key""",
