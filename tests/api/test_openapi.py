@@ -27,6 +27,8 @@ CONTRACT = {
     "post /v1/claim-batches/{batch_id}/confirm",
     "post /v1/claim-batches/{batch_id}/cancel",
     "post /v1/claim-batches/{batch_id}/resume",
+    "post /v1/claim-batches/{batch_id}/revert",
+    "post /v1/projects/{project_id}/plan-batches",
     "get /v1/claim-info",
     "post /v1/claim-info",
     "get /v1/projects/{project_id}/devices",
