@@ -18,13 +18,17 @@ from tests.deliveries import (
     shown_secret,
     tell,
 )
+from tests.embedded.waiting import wait_until
 from tests.receiver import Receiver, running_receiver
+from worker.database import build_engine
 from worker.notifications.backoff import pause_after
 from worker.operations.deliveries import deliver
-from worker.queries.deliveries import PATIENCE, Taken, Terms, Told, record_told, take_due
+from worker.operations.verify import verify
+from worker.queries.deliveries import PATIENCE, Taken, Terms, Told, disable_endpoint, record_told, take_due
+from worker.queries.events import emit_event
 from worker.runtime import Runtime
 from worker.settings import Settings
-from worker.states import EndpointKind
+from worker.states import EndpointKind, EventType
 
 
 @pytest.fixture
@@ -117,6 +121,7 @@ def test_410_disables_its_endpoint_and_no_other(runtime: Runtime, sender: Sender
     assert len(receiver.at("/status/410")) <= runtime.settings.webhook_concurrency
     tell(runtime, sender)
     assert len(fetch_deliveries(runtime, gone)) == 20
+    assert verify(runtime) == []
 
 
 def test_what_never_succeeds_is_dead_after_its_lifetime(runtime: Runtime, sender: Sender, receiver: Receiver) -> None:
@@ -223,6 +228,19 @@ def test_the_lease_of_a_dead_run_is_taken_over_and_its_word_counts_for_nothing(
     assert (delivered["state"], delivered["fence"], delivered["attempts"]) == ("delivered", 2, 1)
 
 
+def test_what_is_told_while_its_endpoint_is_being_deleted_does_not_wait_for_ever(
+    runtime: Runtime, sender: Sender
+) -> None:
+    endpoint = add_endpoint(runtime, sender, "https://acme.example")
+    with runtime.transaction() as connection:
+        emit_event(connection, sender.principal.organization_key, EventType.PING, {}, timedelta(days=3))
+        deleting = threading.Thread(target=_disable, args=(runtime, endpoint))
+        deleting.start()
+        wait_until(lambda: _is_blocked(runtime))
+    deleting.join()
+    assert [each["state"] for each in fetch_deliveries(runtime)] == ["dead"]
+
+
 def test_the_fault_of_one_delivery_is_no_others(runtime: Runtime, sender: Sender, receiver: Receiver) -> None:
     broken = add_endpoint(runtime, sender, receiver.url + "/broken")
     with runtime.transaction() as connection:
@@ -240,6 +258,19 @@ def test_pauses_double_up_to_six_hours_and_are_spread_by_chance() -> None:
         assert 1 <= min(pauses) < longest / 2 < max(pauses) <= longest
     assert pause_after(1, asked=600) == 600
     assert pause_after(1, asked=1e9) == 24 * 60 * 60
+
+
+def _disable(runtime: Runtime, endpoint: int) -> None:
+    with runtime.transaction() as connection:
+        disable_endpoint(connection, endpoint, "deleted")
+
+
+def _is_blocked(runtime: Runtime) -> bool:
+    engine = build_engine(runtime.settings.require_database_url(), pool_size=1)
+    with engine.connect() as connection:
+        blocked = connection.execute(text("select exists (select from pg_locks where not granted)")).scalar()
+    engine.dispose()
+    return bool(blocked)
 
 
 def _take(runtime: Runtime, room: int = 10) -> list[Taken]:
