@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, text
 
 from worker.queries.delivery_invariants import DELIVERY_INVARIANTS
+from worker.queries.subscription_invariants import SUBSCRIPTION_INVARIANTS
 
 EXAMPLES = 20
 
@@ -47,7 +48,8 @@ INVARIANTS: Final = MappingProxyType(
             left join project p on p.key = c.project_key where d.key is null or p.key is null""",
         "a claim has its result": """
             select 'device ' || c.device_key || ', batch ' || c.batch_key from (
-                select batch_key, device_key from claim except select batch_key, device_key from result where outcome = 1
+                select batch_key, device_key from claim
+                except select batch_key, device_key from result where outcome = 1
             ) c join batch b on b.key = c.batch_key
             where b.finished_at is not null and b.results_pruned_at is null""",
         "a claim is its batch's project's": """
@@ -110,6 +112,7 @@ INVARIANTS: Final = MappingProxyType(
         "no identifier is a device's and a kit's": """
             select k.kit_id from kit k join device d on d.device_id = k.kit_id""",
         **DELIVERY_INVARIANTS,
+        **SUBSCRIPTION_INVARIANTS,
     }
 )
 
