@@ -2,4 +2,8 @@
 
 
 class Finding(Exception):
-    """One sentence for a person; it ends the check of one part."""
+    """Sentences for a person; they end the check of one part."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(*sentences)
+        self.sentences = sentences

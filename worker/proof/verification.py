@@ -39,7 +39,7 @@ class Verification:
         try:
             yield
         except Finding as finding:
-            self.problems.append(str(finding))
+            self.problems += finding.sentences
         except DAMAGED as error:
             self.problems.append(f"The ZIP file is damaged: {error}.")
 
@@ -103,12 +103,9 @@ def _check_results(files: Files, manifest: Manifest) -> None:
         for line in read_lines(hashed):
             tally.add(line)
     tally.close()
-    _check_facts(hashed, RESULTS, manifest.results)
-    _compare("results_total", manifest.results_total, tally.results)
-    _compare("totals", dict(sorted(manifest.totals.items())), dict(sorted(tally.totals.items())))
-    _compare("failed_rows", manifest.failed_rows, tally.failed_rows)
-    if tally.results or manifest.state not in _WITHOUT_RESULTS:
-        _compare("rows_total", manifest.rows_total, tally.rows)
+    problems = [*_wrong_facts(hashed, RESULTS, manifest.results), *_wrong_counts(manifest, tally)]
+    if problems:
+        raise Finding(*problems)
 
 
 def _check_table(files: Files, batch_id: str, facts: FileFacts) -> None:
@@ -116,14 +113,23 @@ def _check_table(files: Files, batch_id: str, facts: FileFacts) -> None:
         hashed = Hashed(file, facts.bytes)
         for _ in hashed.blocks():
             pass
-    _check_facts(hashed, TABLE, facts)
+    if problems := list(_wrong_facts(hashed, TABLE, facts)):
+        raise Finding(*problems)
 
 
-def _check_facts(hashed: Hashed, name: str, facts: FileFacts) -> None:
+def _wrong_facts(hashed: Hashed, name: str, facts: FileFacts) -> Iterator[str]:
     if hashed.sha256 != facts.sha256:
-        raise Finding(f"{name} is not the file that was signed: its SHA-256 is {hashed.sha256}.")
+        yield f"{name} is not the file that was signed: its SHA-256 is {hashed.sha256}."
 
 
-def _compare(name: str, stated: object, counted: object) -> None:
-    if stated != counted:
-        raise Finding(f"The manifest states {name} {stated}, the results have {counted}.")
+def _wrong_counts(manifest: Manifest, tally: Tally) -> Iterator[str]:
+    counts: list[tuple[str, object, object]] = [
+        ("results_total", manifest.results_total, tally.results),
+        ("totals", manifest.totals, dict(tally.totals)),
+        ("failed_rows", manifest.failed_rows, tally.failed_rows),
+    ]
+    if tally.results or manifest.state not in _WITHOUT_RESULTS:
+        counts.append(("rows_total", manifest.rows_total, tally.rows))
+    for name, stated, counted in counts:
+        if stated != counted:
+            yield f"The manifest states {name} {stated}, the results have {counted}."
