@@ -116,14 +116,16 @@ _TAKE_TURN = text(f"""
         where under_way.items < :running_at_most
         order by under_way.items, dice limit {FEW}
     ), candidates as materialized (
-        select first.key, turns.items, turns.dice from turns cross join lateral (
-            select w.key from work_item w where {_WAITING} and w.organization_key = turns.key and {_FRESH}
+        select first.*, turns.items, turns.dice from turns cross join lateral (
+            select w.key, w.batch_key, w.number from work_item w
+            where {_WAITING} and w.organization_key = turns.key and {_FRESH}
             order by w.batch_key, w.number limit {FEW}) as first
     ), chosen as (
-        select w.key, {_LEASE} as lease
-        from candidates join work_item w on w.key = candidates.key join batch b on b.key = w.batch_key
-        where {_FRESH}
-        order by candidates.items, candidates.dice, w.batch_key, w.number limit 1 for update of w skip locked
+        select locked.* from (select * from candidates order by items, dice, batch_key, number) as candidate
+        cross join lateral (
+            select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
+            where w.key = candidate.key and {_FRESH} for update of w skip locked) as locked
+        limit 1
     ), {_TAKE}""")
 _FIND_WAITING = text(f"""
     select w.kind, b.public_id from work_item w join batch b on b.key = w.batch_key
