@@ -20,6 +20,7 @@ _OF_BATCH: Final = {
     "results_csv": "/results.csv",
     "results_jsonl": "/results.jsonl",
     "failed_rows_csv": "/results.csv?only=failed",
+    "report": "/report.zip",
 }
 
 

@@ -28,7 +28,7 @@ def test_a_batch_is_told_to_whoever_asked(
     assert {name: told[name] for name in ("created_at", "finished_at", "hold_until")} == {
         name: seen[name] for name in ("created_at", "finished_at", "hold_until")
     }
-    for name in ("batch", "results", "results_csv", "results_jsonl", "failed_rows_csv"):
+    for name in ("batch", "results", "results_csv", "results_jsonl", "failed_rows_csv", "report"):
         assert api.get(httpx2.URL(told["links"][name]).raw_path.decode()).status_code == 200
     (delivery,) = api.get(f"/v1/endpoints/{made['id']}/deliveries").json()["items"]
     assert (delivery["state"], delivery["event_id"], delivery["batch_id"]) == (
