@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 _NOW = text("select business_now()")
 _MOVE = text(
-    "update clock set ahead = ahead + :by where cast(:by as interval) >= interval '0' returning business_now()"
+    "update clock set ahead = ahead + :by, moved_at = clock_timestamp() where cast(:by as interval) >= interval '0'"
 )
 _AHEAD = text("select ahead from clock")
 

@@ -10,7 +10,8 @@ depends_on = None
 CLOCK = """
 create table clock (
     only_one boolean primary key default true check (only_one),
-    ahead interval not null default interval '0' check (ahead >= interval '0')
+    ahead interval not null default interval '0' check (ahead >= interval '0'),
+    moved_at timestamptz not null default clock_timestamp()
 );
 insert into clock default values;
 comment on table clock is 'by how much business time is ahead of the clock: 0 but where somebody tries things out';
