@@ -110,6 +110,8 @@ def test_real_answers_fit_the_description(
         own: "/v1/claim-batches/{batch_id}",
         f"{own}/results": "/v1/claim-batches/{batch_id}/results",
         f"{own}/kits": "/v1/claim-batches/{batch_id}/kits",
+        f"{own}/manifest": "/v1/claim-batches/{batch_id}/manifest",
+        "/v1/signing-key": "/v1/signing-key",
         "/v1/claim-info?identifier=KIT-1": "/v1/claim-info",
         "/v1/claim-info?identifier=SNS-1": "/v1/claim-info",
         f"/v1/projects/{tenant.project_id}/devices": "/v1/projects/{project_id}/devices",
