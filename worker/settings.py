@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         default=None,
-        description="32 random bytes in base64: encrypts uploads and keys the hashes of claim codes. "
+        description="32 random bytes in base64: encrypts uploads and endpoints' secrets, keys the hashes of claim codes. "
         "Unset: read from `secret.key` in the data folder.",
     )
     data_dir: Path = Field(
@@ -157,6 +157,10 @@ class Settings(BaseSettings):
         default=timedelta(days=30), description="Ended deliveries and their events are kept for this time."
     )
 
+    movable_clock: bool = Field(
+        default=False,
+        description="Allow `claimd clock --ahead`, which moves business time for all. For trying things out only.",
+    )
     shutdown_grace: timedelta = Field(
         default=timedelta(seconds=5),
         description="Time that running work gets to finish after a SIGTERM, before it is handed back.",

@@ -14,6 +14,7 @@ from worker.cli.batch import batch
 from worker.cli.bench import bench
 from worker.cli.checks import status, verify
 from worker.cli.claim import claim
+from worker.cli.clock import clock
 from worker.cli.demo import demo
 from worker.cli.digest import digest
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
@@ -36,7 +37,7 @@ app.command()(up)
 app.command()(demo)
 for process in (processes.api, processes.worker, processes.beat, processes.flower, processes.migrate):
     app.command()(process)
-for command in (status, verify, halts.pause, halts.drain, halts.resume, claim, bench):
+for command in (status, verify, clock, halts.pause, halts.drain, halts.resume, claim, bench):
     app.command()(command)
 for name, group in (
     ("batch", batch),
