@@ -122,7 +122,8 @@ def test_a_receiver_may_ask_for_time(receiver: Receiver) -> None:
 def test_whoever_takes_too_long_is_left_alone(receiver: Receiver, path: str) -> None:
     started = time.monotonic()
     settings = settings_with(webhook_timeout=dt.timedelta(seconds=0.4))
-    assert send(f"{receiver.url}/{path}", settings=settings)[0].error == "no answer within 0.4 seconds"
+    slow, other = send(f"{receiver.url}/{path}", receiver.url, settings=settings)
+    assert (slow.error, other.delivered) == ("no answer within 0.4 seconds", True)
     assert time.monotonic() - started < 2
 
 
@@ -146,11 +147,9 @@ def test_connections_are_used_again(receiver: Receiver) -> None:
 def test_nothing_private_is_sent_to(receiver: Receiver, path: str) -> None:
     settings = settings_with(webhook_allow_private=False)
     (answer,) = send(f"{receiver.url}/{path}", settings=settings)
-    assert answer == Answer(
-        delivered=False, status=None, error="127.0.0.1 leads to 127.0.0.1, which is not a public address"
-    )
+    assert answer == Answer(delivered=False, status=None, error="127.0.0.1 has an address that is not public")
     (by_name,) = send(receiver.url.replace("127.0.0.1", "localhost"), settings=settings)
-    assert "is not a public address" in (by_name.error or "")
+    assert by_name.error == "localhost has an address that is not public"
     assert receiver.connections == 0
 
 
@@ -170,7 +169,7 @@ def test_one_private_address_among_public_ones_refuses_the_host() -> None:
         return [ipaddress.ip_address("93.184.215.14"), ipaddress.ip_address("::ffff:10.1.2.3")]
 
     (answer,) = send("http://mixed.example/", settings=settings_with(webhook_allow_private=False), resolve=resolve)
-    assert "::ffff:a01:203, which is not a public address" in (answer.error or "")
+    assert answer.error == "mixed.example has an address that is not public"
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer(receiver: Receiver) -> None:

@@ -69,9 +69,9 @@ class GuardedBackend(AsyncNetworkBackend):
             raise ConnectError(f"{host} cannot be looked up: {error}") from error
         if not addresses:
             raise ConnectError(f"{host} has no address")
-        refused = next((each for each in addresses if not is_public(each)), None)
-        if refused is not None and not self._allow_private:
-            raise RefusedAddress(f"{host} leads to {refused}, which is not a public address")
+        if not self._allow_private and not all(map(is_public, addresses)):
+            # Which one it is would tell strangers about our network.
+            raise RefusedAddress(f"{host} has an address that is not public")
         return addresses[:MOST_ADDRESSES]
 
 

@@ -30,12 +30,14 @@ _FIND = text(_VIEW.format(chosen="(select * from delivery where public_id = :del
 _ENDPOINT = text("""
     select e.public_id from delivery d join endpoint e on e.key = d.endpoint_key
     where d.public_id = :delivery_id and e.organization_key = :organization and e.deleted_at is null""")
-# One that is being tried at this moment is tried again afterwards, with another chance of its full life.
+# One that is being tried at this moment is left alone.
 _REPLAY = """
     update delivery set state = 'waiting', attempts = 0, fence = fence + 1, lease_expires_at = null, ended_at = null,
         next_attempt_at = clock_timestamp(), give_up_at = clock_timestamp() + :lifetime"""
-_REPLAY_ONE = text(f"{_REPLAY} where public_id = :delivery_id and endpoint_key = :endpoint")
-_REPLAY_ALL = text(f"{_REPLAY} where endpoint_key = :endpoint and state = :state")
+_REPLAY_ONE = text(
+    f"{_REPLAY} where public_id = :delivery_id and endpoint_key = :endpoint and lease_expires_at is null"
+)
+_REPLAY_ALL = text(f"{_REPLAY} where endpoint_key = :endpoint and state = :state and lease_expires_at is null")
 _PING = text("""
     with told as (
         insert into event (organization_key, project_key, type, data)
@@ -67,10 +69,10 @@ def find_endpoint_of(connection: Connection, organization: int, delivery_id: str
     return connection.execute(_ENDPOINT, values).scalar_one_or_none()
 
 
-def replay_delivery(connection: Connection, endpoint: int, delivery_id: str, lifetime: timedelta) -> bool:
-    """Whether the delivery is still kept; it is due at once, with a life of `lifetime`."""
+def replay_delivery(connection: Connection, endpoint: int, delivery_id: str, lifetime: timedelta) -> None:
+    """Make a delivery due at once, with a life of `lifetime`."""
     values = {"endpoint": endpoint, "delivery_id": delivery_id, "lifetime": lifetime}
-    return connection.execute(_REPLAY_ONE, values).rowcount == 1
+    connection.execute(_REPLAY_ONE, values)
 
 
 def replay_deliveries(connection: Connection, endpoint: int, state: DeliveryState, lifetime: timedelta) -> int:
