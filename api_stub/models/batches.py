@@ -29,6 +29,8 @@ EXAMPLE: Final[dict[str, Any]] = {
     "hold_until": "2026-11-21T09:45:00.412000Z",
     "activate_on": None,
     "activate_at": "2026-11-21T09:45:00.412000Z",
+    "input_pruned_at": None,
+    "results_pruned_at": None,
     "problem": None,
     "links": {
         "self": "/v1/claim-batches/bat_5n2kq7vhx3mfa6wr4tcy",
@@ -76,6 +78,8 @@ class Batch(Wire):
     hold_until: datetime | None = Field(description="Until then a claim can be reverted; null before its end.")
     activate_on: date | None = Field(description="The day that was wished for its prepaid time to start.")
     activate_at: datetime | None = Field(description="When its prepaid time starts; rows can have a day of their own.")
+    input_pruned_at: datetime | None = Field(description="Since then the input is no longer kept.")
+    results_pruned_at: datetime | None = Field(description="Since then the results are no longer kept.")
     problem: BatchProblem | None
     links: dict[str, JsonValue]
 
