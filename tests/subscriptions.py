@@ -45,7 +45,7 @@ def listen(runtime: Runtime, sender: Sender) -> None:
     """Have an endpoint that wants to know of every subscription."""
     query = text("""
         insert into endpoint (public_id, organization_key, kind, target, events)
-        select 'end_' || gen_random_uuid(), :organization, 'webhook', 'https://example.com/',
+        select 'end_' || gen_random_uuid(), :organization, 'email', 'people@example.com',
             array['subscriptions.activated', 'subscriptions.expiring']""")
     with runtime.transaction() as connection:
         connection.execute(query, {"organization": sender.principal.organization_key})
