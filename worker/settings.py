@@ -151,10 +151,14 @@ class Settings(BaseSettings):
         description="Mail server for reports: `smtp://user:password@host:587` (STARTTLS where offered), or `smtps://…`.",
     )
     mail_from: str = Field(default="claimd@localhost", description="Sender of reports by mail.")
-    keep_inputs: timedelta = Field(default=timedelta(days=90), description="Uploads are kept for this time.")
-    keep_results: timedelta = Field(default=timedelta(days=400), description="Results are kept for this time.")
+    keep_inputs: timedelta = Field(
+        default=timedelta(days=90), ge=timedelta(0), description="Uploads are kept for this time."
+    )
+    keep_results: timedelta = Field(
+        default=timedelta(days=400), ge=timedelta(0), description="Results are kept for this time."
+    )
     keep_deliveries: timedelta = Field(
-        default=timedelta(days=30), description="Ended deliveries and their events are kept for this time."
+        default=timedelta(days=30), ge=timedelta(0), description="Ended deliveries and their events are kept for this time."
     )
 
     movable_clock: bool = Field(
