@@ -2,8 +2,11 @@
 
 import ssl
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -18,15 +21,14 @@ from worker.notifications.signing import signed_headers
 from worker.settings import Settings
 from worker.version import __version__
 
-# What is sent by it follows no redirect, reads no proxy from the environment and keeps no cookies.
-Client = httpcore2.AsyncConnectionPool
-
 MOST_ANSWERED: Final = 64 * 1024
 _EXCERPT: Final = 1000
 _SHOWN: Final = 200
 _LONGEST_ERROR: Final = 500
 _ASKS_TO_WAIT: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _LONGEST_WAIT: Final = 24 * 60 * 60.0
+_POOLS: Final = 16
+_KEPT_ALIVE: Final = 8
 _IDLE_SECONDS: Final = 5.0
 _FAILURES: Final = (
     httpcore2.NetworkError,
@@ -38,17 +40,37 @@ _FAILURES: Final = (
 )
 
 
-def open_client(settings: Settings, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None) -> Client:
-    """Connections to any number of receivers; `resolve` and `trust` stand in for the machine's own."""
+@dataclass(frozen=True)
+class Client:
+    """Connections to any number of receivers: no redirects, no proxy from the environment, no cookies.
+
+    For each request a pool looks through all its connections, so there are several pools.
+    """
+
+    pools: Sequence[httpcore2.AsyncConnectionPool]
+
+    def pool_of(self, target: Target) -> httpcore2.AsyncConnectionPool:
+        """Always the same one for an endpoint, so that its connections are kept."""
+        return self.pools[target.endpoint_key % len(self.pools)]
+
+
+@asynccontextmanager
+async def open_client(
+    settings: Settings, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None
+) -> AsyncIterator[Client]:
+    """A client; `resolve` and `trust` stand in for the machine's own."""
     looks_up, network = resolve or system_resolver(), httpcore2.AnyIOBackend()
     backend = GuardedBackend(looks_up, network, allow_private=settings.webhook_allow_private)
-    return Client(
+    pool = partial(
+        httpcore2.AsyncConnectionPool,
         ssl_context=trust or httpcore2.default_ssl_context(),
         max_connections=None,
-        max_keepalive_connections=100,
+        max_keepalive_connections=_KEPT_ALIVE,
         keepalive_expiry=_IDLE_SECONDS,
         network_backend=backend,
     )
+    async with AsyncExitStack() as stack:
+        yield Client([await stack.enter_async_context(pool()) for _ in range(_POOLS)])
 
 
 async def post(client: Client, settings: Settings, target: Target, message: Message) -> Answer:
@@ -100,7 +122,7 @@ async def _exchange(client: Client, settings: Settings, target: Target, message:
         **signed_headers(target.secrets, message.event_id, int(time.time()), body),
     }
     timeout = {"connect": settings.webhook_timeout.total_seconds()}
-    async with client.stream(
+    async with client.pool_of(target).stream(
         "POST", target.target, headers=list(headers.items()), content=body, extensions={"timeout": timeout}
     ) as response:
         heard.response = response
