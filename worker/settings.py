@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         default=None,
-        description="32 random bytes in base64: encrypts uploads and endpoints' secrets, keys the hashes of claim codes. "
+        description="32 random bytes in base64: encrypts uploads and endpoints' secrets, keys hashes of claim codes. "
         "Unset: read from `secret.key` in the data folder.",
     )
     data_dir: Path = Field(
@@ -158,7 +158,9 @@ class Settings(BaseSettings):
         default=timedelta(days=400), ge=timedelta(0), description="Results are kept for this time."
     )
     keep_deliveries: timedelta = Field(
-        default=timedelta(days=30), ge=timedelta(0), description="Ended deliveries and their events are kept for this time."
+        default=timedelta(days=30),
+        ge=timedelta(0),
+        description="Ended deliveries and their events are kept for this time.",
     )
 
     movable_clock: bool = Field(
