@@ -130,6 +130,18 @@ def test_it_shows_what_became_of_the_devices_and_what_to_do_about_the_rest(peopl
     assert people.err == ""
 
 
+def test_it_undoes_a_mistake_activates_the_rest_and_hears_of_it(people: Run) -> None:
+    assert "reverted that: 25 devices are free again" in people.out
+    assert "Received batch.completed as a webhook, and checked its signature" in people.out
+    assert "Activated 7,545 subscriptions, and received subscriptions.activated" in people.out
+    shown = [line.split() for line in people.out.splitlines() if line.startswith("  SNS-01-")]
+    assert [(line[1], line[2], int(line[5][:4]) - int(line[3][:4])) for line in shown] == [
+        ("12", "active", 1),
+        ("36", "active", 3),
+        ("60", "active", 5),
+    ]
+
+
 def test_its_report_tells_the_whole_story_and_stays(people: Run) -> None:
     report = people.folder / "claimd-demo-report.csv"
     assert f"Row by row: {report}" in people.out
@@ -152,6 +164,9 @@ def test_programs_get_the_same_in_json(programs: Run) -> None:
     assert answer["batch"]["state"] == "completed"
     assert answer["batch"]["rows_total"] == ROWS
     assert [row["outcome"] for row in answer["failed"]][:3] == ["not_found", "invalid_identifier", "already_claimed"]
+    assert [message["type"] for message in answer["webhooks"]] == ["batch.completed", "subscriptions.activated"]
+    assert {message["data"]["batch_id"] for message in answer["webhooks"]} == {answer["batch"]["id"]}
+    assert [device["subscription"]["state"] for device in answer["devices"]] == ["active"] * 3
     assert answer["report"] == str(programs.folder / "claimd-demo-report.csv")
     assert programs.err == ""
 

@@ -13,6 +13,18 @@ FAILED = [
 ]
 BATCH = {"file_name": "a.csv", "state": "completed", "totals": {"claimed": 1_234}}
 
+DEVICES = [
+    {
+        "device_id": "SNS\x1b[2J",
+        "prepaid_months": 12,
+        "subscription": {
+            "state": "active",
+            "starts_at": "2027-11-30T09:00:00.000000Z",
+            "ends_at": "2028-11-30T09:00:00.000000Z",
+        },
+    }
+]
+
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,10 +75,16 @@ def test_elsewhere_what_was_done_is_shown_once(capsys: pytest.CaptureFixture[str
 
 
 def test_the_users_own_cells_cannot_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen(quiet=False).show(BATCH, FAILED, Path("a\x1bb.csv"))
+    Screen(quiet=False).show(BATCH, FAILED, DEVICES, Path("a\x1bb.csv"))
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "KIT\ufffd[2J" in shown
+    assert "SNS\ufffd[2J" in shown
+
+
+def test_prepaid_time_is_shown_to_the_second(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen(quiet=False).show(BATCH, FAILED, DEVICES, Path("report.csv"))
+    assert "active        2027-11-30 09:00:00  2028-11-30 09:00:00" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("known", "called"), [(None, "'/my home/bin/claimd' up"), ("/usr/bin/claimd", "claimd up")])
@@ -75,7 +93,7 @@ def test_claimd_is_called_as_its_user_can_call_it(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["/my home/bin/claimd"])
     monkeypatch.setattr(shutil, "which", lambda _name: known)
-    Screen(quiet=False).show(BATCH, [], Path("report.csv"))
+    Screen(quiet=False).show(BATCH, [], [], Path("report.csv"))
     assert f"running. {called} starts it" in capsys.readouterr().out
 
 
@@ -85,5 +103,5 @@ def test_quiet_it_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with screen.progress() as show:
         show({"state": "applying", "rows_done": 2_500, "rows_total": 5_000})
     screen.end("Did it")
-    screen.show(BATCH, FAILED, Path("report.csv"))
+    screen.show(BATCH, FAILED, DEVICES, Path("report.csv"))
     assert capsys.readouterr().out == ""

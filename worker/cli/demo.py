@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,6 +24,8 @@ from worker.settings import Settings, load_settings
 
 # So that an order of a few thousand devices is worked on in as many steps as one of a million.
 CHUNK_SIZE: Final = 500
+# Long enough to undo a batch, and short enough to wait for.
+HOLD_WINDOW: Final = timedelta(seconds=4)
 
 Report = Annotated[Path, typer.Option("--report", help="Where the full report is written.", dir_okay=False)]
 
@@ -51,16 +54,18 @@ def demo(
     if as_json:
         show_json(told.document())
     else:
-        screen.show(told.batch, told.failed, told.report)
+        screen.show(told.batch, told.failed, told.devices, told.report)
     return ExitCode.DONE
 
 
 @contextmanager
 def _settings(data_dir: Path | None, port: int | None) -> Iterator[Settings]:
     """The settings, with a data folder for this run alone unless the user has chosen one, or a database."""
-    settings = load_settings(data_dir=data_dir, api_port=port)
-    if "chunk_size" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"chunk_size": CHUNK_SIZE})
+    given = load_settings(data_dir=data_dir, api_port=port)
+    own = {"hold_window": HOLD_WINDOW, "webhook_allow_private": True, "chunk_size": CHUNK_SIZE}
+    if "chunk_size" in given.model_fields_set:
+        del own["chunk_size"]
+    settings = given.model_copy(update=own)
     if "data_dir" in settings.model_fields_set or settings.database_url is not None:
         yield settings
         return

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.output import printable
-from worker.states import SUCCESSES, Outcome
+from worker.states import SUCCESSES, Outcome, SubscriptionState
 
 _WIDTH: Final = 100
 _MEANINGS: Final = {
@@ -77,12 +78,20 @@ class Screen:
             task = progress.add_task("", total=None, rows="")
             yield lambda batch: progress.update(task, **_progress_of(batch))
 
-    def show(self, batch: Mapping[str, Any], failed: Sequence[Mapping[str, str]], report: Path) -> None:
+    def show(
+        self,
+        batch: Mapping[str, Any],
+        failed: Sequence[Mapping[str, str]],
+        devices: Sequence[Mapping[str, Any]],
+        report: Path,
+    ) -> None:
         """What became of the order."""
         self._section(f"{batch['file_name']}: {batch['state']}")
         self._out.print(Padding(_totals(batch["totals"]), (0, 2)))
         self._section("The first rows that failed, and what to do about them")
         self._out.print(Padding(_failures(failed), (0, 2)))
+        self._section("Prepaid time, which began when the hold window was over")
+        self._out.print(Padding(_subscriptions(devices), (0, 2)))
         self._out.print(Text.assemble("\n  Row by row: ", (printable(str(report)), "bold")), soft_wrap=True)
         seconds = f"{time.monotonic() - self._first:.0f} s"
         last = f"  All in {seconds}, and nothing is left running. "
@@ -118,6 +127,22 @@ def _failures(failed: Sequence[Mapping[str, str]]) -> Table:
         named = next(filter(None, (row[column] for column in _NAMING)), "")
         table.add_row(row["row"], Text(printable(named)), Text(outcome, _style(outcome)), Text(row["hint"]))
     return table
+
+
+def _subscriptions(devices: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("device", "months", "subscription", "starts at, UTC", "ends at, UTC"):
+        table.add_column(title, justify="right" if title == "months" else "left")
+    for device in devices:
+        own = device["subscription"]
+        state = Text(own["state"], "green" if own["state"] == SubscriptionState.ACTIVE else "red")
+        period = (_second(own["starts_at"]), _second(own["ends_at"]))
+        table.add_row(Text(printable(device["device_id"])), f"{device['prepaid_months']}", state, *period)
+    return table
+
+
+def _second(moment: str | None) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
 def _program() -> str:

@@ -2,35 +2,35 @@
 
 import csv
 import io
-import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from worker.accounts import create_organization, create_project, create_token
 from worker.cli.client import Api, batch_path, connected
+from worker.cli.demo_client import batches_of, claim_kits, end_of, looks, new_lot, told_by_webhook
 from worker.cli.demo_screen import Screen
 from worker.cli.downloads import save
-from worker.cli.failures import ServerRefused
 from worker.cli.local import local_runtime
-from worker.demo.goods import DEVICES, KITS, Lot
-from worker.demo.order import FILE_NAME, OWN_KITS, SISTER_KITS, STRANGER_KITS, order
+from worker.demo.goods import DEVICES, KIT_SIZE, KITS, ONE_OF_EACH, Lot, devices_of
+from worker.demo.order import FILE_NAME, OWN_KITS, SISTER_KITS, STRANGER_KITS, UNWANTED_KITS, order
+from worker.demo.receiver import Receiver
 from worker.embedded.instance import Addresses
 from worker.errors import EnvironmentProblem
 from worker.operations.verify import verify
 from worker.runtime import Runtime
-from worker.states import RUNNING, BatchState, Role
+from worker.settings import Settings
+from worker.states import BatchState, EventType, PeriodicTask, Role
+from worker.tasks.doorbell import CeleryDoorbell
 
-SHOWN: Final = 10
-_LOOK_SECONDS: Final = 0.05
-_NOT_FOUND: Final = 404
+SHOWN: Final = 8
+_PATIENCE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Told:
     batch: Mapping[str, Any]
     failed: Sequence[Mapping[str, str]]  # the first failed rows of the report
     report: Path
+    webhooks: Sequence[Mapping[str, Any]] = ()
+    devices: Sequence[Mapping[str, Any]] = ()  # one for each number of prepaid months
 
     def document(self) -> dict[str, Any]:
         """For programs."""
@@ -61,14 +63,18 @@ class Story:
         Raises:
             ClaimdError: something did not go as it should.
         """
-        with self._connected(self._at.token) as api, local_runtime(self._data_dir) as runtime:
-            lot = _new_lot(api)
+        with self._connected(self._at.token) as api, local_runtime(self._data_dir) as runtime, Receiver() as receiver:
+            lot = new_lot(api)
             self._import(api, lot)
             self._claim_before(api, runtime, lot)
-            batch = self._upload(api, lot)
-            told = self._read(api, self._wait(api, batch))
+            with told_by_webhook(api, self._at.organization_id, receiver):
+                self._regret(api, lot)
+                told = self._read(api, self._wait(api, self._upload(api, lot)))
+                completed = self._hear(api, receiver, told.batch)
+                activated = self._activate(api, runtime, receiver, told.batch)
             self._verify(runtime)
-            return told
+            devices = [api.get(f"/v1/devices/{lot.device_id(devices_of(kit)[0])}") for kit in ONE_OF_EACH]
+            return replace(told, webhooks=(completed, activated), devices=devices)
 
     def _connected(self, token: str) -> AbstractContextManager[Api]:
         return connected(self._data_dir, self._at.api_url, token)
@@ -89,24 +95,33 @@ class Story:
         token = create_token(runtime, stranger["id"], "demo", [Role.ORGANIZATION_ADMIN])
         with self._connected(token.secret) as their_api:
             batches = [
-                (api, _claim_kits(api, sister["id"], lot, SISTER_KITS)),
-                (api, _claim_kits(api, self._at.project_id, lot, OWN_KITS)),
-                (their_api, _claim_kits(their_api, theirs["id"], lot, STRANGER_KITS)),
+                (api, claim_kits(api, sister["id"], lot, SISTER_KITS)),
+                (api, claim_kits(api, self._at.project_id, lot, OWN_KITS)),
+                (their_api, claim_kits(their_api, theirs["id"], lot, STRANGER_KITS)),
             ]
-            claimed = sum(_end_of(each, batch)["results_total"] for each, batch in batches)
+            claimed = sum(end_of(each, batch)["results_total"] for each, batch in batches)
         self._screen.end(f"Claimed {claimed} of them for other projects, as on any other day")
+
+    def _regret(self, api: Api, lot: Lot) -> None:
+        """Within its hold window, before any prepaid time is spent, a batch can be undone."""
+        self._screen.begin("Claiming a kit by mistake")
+        mistake = end_of(api, claim_kits(api, self._at.project_id, lot, UNWANTED_KITS))
+        undone = end_of(api, api.post(batch_path(mistake["id"], "revert")))
+        if undone["totals"] != {"released": KIT_SIZE}:
+            raise EnvironmentProblem(f"The revert ended {undone['state']}: {undone['totals']}")
+        self._screen.end(f"Claimed a kit by mistake, and reverted that: {KIT_SIZE} devices are free again")
 
     def _upload(self, api: Api, lot: Lot) -> dict[str, Any]:
         self._screen.begin(f"Uploading {FILE_NAME}")
         body = order(lot)
         headers = {"Content-Type": "text/csv", "Content-Disposition": f'attachment; filename="{FILE_NAME}"'}
-        batch = api.upload(_batches_of(self._at.project_id), iter([body]), headers, {"reference": "demo"})
+        batch = api.upload(batches_of(self._at.project_id), iter([body]), headers, {"reference": "demo"})
         self._screen.end(f"Uploaded {FILE_NAME}, {len(body) / 1000:.0f} kB, by POST: 202 Accepted")
         return batch
 
     def _wait(self, api: Api, batch: Mapping[str, Any]) -> dict[str, Any]:
         with self._screen.progress() as show:
-            for seen in _looks(api, str(batch["id"])):
+            for seen in looks(api, str(batch["id"])):
                 show(seen)
         if seen["state"] != BatchState.COMPLETED:
             raise EnvironmentProblem(f"The batch ended {seen['state']}: {seen['problem']}")
@@ -123,6 +138,27 @@ class Story:
         self._screen.end("Downloaded the report")
         return Told(batch, failed, path.absolute())
 
+    def _hear(self, api: Api, receiver: Receiver, batch: Mapping[str, Any]) -> dict[str, Any]:
+        self._screen.begin("Waiting for the webhook")
+        is_there = partial(api.get, batch_path(batch["id"]))
+        message = receiver.wait_for(EventType.BATCH_COMPLETED, batch["id"], _PATIENCE_SECONDS, is_there)
+        self._screen.end("Received batch.completed as a webhook, and checked its signature")
+        return message
+
+    def _activate(self, api: Api, runtime: Runtime, receiver: Receiver, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Beat asks for this once a minute; here it is asked for all the time."""
+        self._screen.begin("Waiting for the end of the hold window")
+        with _ringing(runtime.settings) as doorbell:
+
+            def ask() -> None:
+                api.get(batch_path(batch["id"]))
+                doorbell.nudge(PeriodicTask.ACTIVATE)
+
+            message = receiver.wait_for(EventType.SUBSCRIPTIONS_ACTIVATED, batch["id"], _PATIENCE_SECONDS, ask)
+        devices = message["data"]["activated"]
+        self._screen.end(f"Activated {devices:,} subscriptions, and received subscriptions.activated")
+        return message
+
     def _verify(self, runtime: Runtime) -> None:
         self._screen.begin("Checking every invariant of the database")
         broken = verify(runtime)
@@ -131,46 +167,13 @@ class Story:
         self._screen.end("Checked every invariant of the database")
 
 
-def _new_lot(api: Api) -> Lot:
-    """The first lot that the inventory does not have: with a kept data folder, each run has new goods."""
-    number = 1
-    while _is_known(api, Lot(number).kit_id(1)):
-        number += 1
-    return Lot(number)
-
-
-def _is_known(api: Api, identifier: str) -> bool:
+@contextmanager
+def _ringing(settings: Settings) -> Iterator[CeleryDoorbell]:
+    doorbell = CeleryDoorbell(settings)
     try:
-        api.get("/v1/claim-info", identifier=identifier)
-    except ServerRefused as refused:
-        if refused.problem.get("status") == _NOT_FOUND:
-            return False
-        raise
-    return True
-
-
-def _claim_kits(api: Api, project_id: str, lot: Lot, kits: Sequence[int]) -> dict[str, Any]:
-    body = json.dumps({"kit_ids": [lot.kit_id(kit) for kit in kits]}).encode()
-    return api.upload(_batches_of(project_id), iter([body]), {"Content-Type": "application/json"}, {})
-
-
-def _batches_of(project_id: str) -> str:
-    return f"/v1/projects/{quote(project_id, safe='')}/claim-batches"
-
-
-def _end_of(api: Api, batch: Mapping[str, Any]) -> dict[str, Any]:
-    *_, last = _looks(api, str(batch["id"]))
-    return last
-
-
-def _looks(api: Api, batch_id: str) -> Iterator[dict[str, Any]]:
-    """The batch again and again until nothing more happens to it."""
-    while True:
-        seen = api.get(batch_path(batch_id))
-        yield seen
-        if seen["state"] not in RUNNING:
-            return
-        time.sleep(_LOOK_SECONDS)
+        yield doorbell
+    finally:
+        doorbell.close(1.0)
 
 
 def _writable(report: Path, batch_id: str) -> Path:

@@ -17,6 +17,8 @@ HEADER: Final = (
 )
 _TYPES: Final = (("Temperature sensor", "102058"), ("Humidity sensor", "102058H"), ("Door sensor", "102093"))
 _MONTHS: Final = (12, 36, 60)
+# Kits whose devices come with 12, 36 and 60 months.
+ONE_OF_EACH: Final = (3, 1, 2)
 # Of so many devices, the last has no prepaid subscription, and every fifth a serial number.
 _UNPAID_EVERY: Final = 1_000
 _SERIAL_EVERY: Final = 5

@@ -15,6 +15,8 @@ FILE_NAME: Final = "office-building.csv"
 SISTER_KITS: Final = (301, 302)
 STRANGER_KITS: Final = (303,)
 OWN_KITS: Final = (304,)
+# Claimed by mistake, and given back.
+UNWANTED_KITS: Final = (305,)
 _ORDERED_AS_KITS: Final = range(1, 61)
 _ORDERED_ONE_BY_ONE: Final = range(61, 301)
 # Odd rows come early, one in so many, so that the first screen of failures has all kinds.

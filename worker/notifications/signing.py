@@ -20,6 +20,11 @@ def show_secret(secret: bytes) -> str:
     return PREFIX + base64.b64encode(secret).decode("ascii")
 
 
+def read_secret(shown: str) -> bytes:
+    """The secret that `show_secret` has shown."""
+    return base64.b64decode(shown.removeprefix(PREFIX))
+
+
 def signed_headers(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """The specification's three headers; `timestamp` in seconds, one signature by each key."""
     signed = f"{message_id}.{timestamp}.".encode("ascii") + body
