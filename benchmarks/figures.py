@@ -73,6 +73,21 @@ class Small:
 
 
 @dataclass(frozen=True)
+class Deliveries:
+    """Webhooks, all committed at once: seconds until each was accepted; and of one alone."""
+
+    deliveries: int
+    seconds: float
+    times: Spread
+    trip: Spread
+
+    @property
+    def rate(self) -> float:
+        """Deliveries a second, but for the slowest hundredth, which was refused at first."""
+        return 0.99 * self.deliveries / self.times.p99
+
+
+@dataclass(frozen=True)
 class Figures:
     """One run of the benchmark."""
 
@@ -83,6 +98,7 @@ class Figures:
     rows_by_orm: int
     seconds_by_orm: float
     small: Small
+    deliveries: Deliveries
     targets: list["Target"] = field(default_factory=list)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from worker.doorbell import Doorbell
 from worker.embedded.ending import at_leisure, end_together
 from worker.embedded.process import Command, spawn
 from worker.runtime import Runtime, build_runtime
@@ -22,6 +23,7 @@ from worker.settings import Settings, load_settings
 ROOT = Path(__file__).parents[1]
 
 _START_SECONDS = 120.0
+_FLUSH_SECONDS = 1.0
 _STOP_STEPS = ((signal.SIGTERM, 60.0),)
 
 
@@ -42,12 +44,13 @@ class Installation:
         )
 
     @contextmanager
-    def runtime(self) -> Iterator[Runtime]:
-        """Its database, for programs beside it."""
-        runtime = build_runtime(self.settings)
+    def runtime(self, doorbell: Doorbell | None = None) -> Iterator[Runtime]:
+        """Its database, for programs beside it; `doorbell`: its workers, too."""
+        runtime = build_runtime(self.settings, doorbell)
         try:
             yield runtime
         finally:
+            runtime.doorbell.close(_FLUSH_SECONDS)
             runtime.close()
 
 
@@ -57,7 +60,8 @@ def running_claimd(folder: Path, workers: int) -> Iterator[Installation]:
     arguments = ["up", "--data-dir", str(folder), "--port", "0", "--workers", str(workers)]
     log = folder.with_name(f"{folder.name}.log")
     # A database that the environment names is somebody's: the benchmark empties tables.
-    command = Command(argv=[sys.executable, "-m", "worker.cli.main", *arguments], env=clean_environment(), cwd=ROOT)
+    environment = {**clean_environment(), "CLAIMD_WEBHOOK_ALLOW_PRIVATE": "1"}  # the receiver is on this machine
+    command = Command(argv=[sys.executable, "-m", "worker.cli.main", *arguments], env=environment, cwd=ROOT)
     process = spawn(command, log)
     try:
         up = folder / "up.json"

@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks.agreement import check_agreement
 from benchmarks.client import Client
 from benchmarks.database import start_level
-from benchmarks.figures import Figures, Pair, Size, Small
+from benchmarks.deliveries import measure_deliveries
+from benchmarks.figures import Deliveries, Figures, Pair, Size, Small
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
 from benchmarks.noop import Work, measure_noop
@@ -32,10 +33,12 @@ class Plan:
     noops: int = 3_000
     kits: int = 2_000
     trips: int = 200
+    deliveries: int = 10_000
+    webhook_trips: int = 50
 
 
 FULL = Plan({10_000: 5, 100_000: 3, 1_000_000: 3})
-QUICK = Plan({10_000: 3}, rows_by_orm=2_000, noops=1_000, kits=600, trips=100)
+QUICK = Plan({10_000: 3}, rows_by_orm=2_000, noops=1_000, kits=600, trips=100, deliveries=2_000)
 
 
 def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
@@ -67,6 +70,7 @@ class _Bench:
             rows_by_orm=self.plan.rows_by_orm,
             seconds_by_orm=self._by_orm(),
             small=self._small(),
+            deliveries=self._deliveries(),
         )
         return replace(found, targets=judge(found))
 
@@ -113,6 +117,10 @@ class _Bench:
         with Client(self.installation.up) as client:
             times = measure_times(client, kits[plan.kits :])
         return Small(noop.rate, noop.round_trip, watched.rate, rate, times)
+
+    def _deliveries(self) -> Deliveries:
+        self.say(f"{self.plan.deliveries:,} webhooks …")
+        return measure_deliveries(self.installation, self.plan.deliveries, self.plan.webhook_trips)
 
     def _start_level(self) -> None:
         start_level(self.installation.up["database_url"])

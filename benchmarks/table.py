@@ -49,6 +49,13 @@ def _small_lines(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "    the same, watched by Flower as batches are", f"{small.watched_rate:.0f} /s"
     yield f"    batches of a kit of 25, {CLIENTS} clients", f"{small.batch_rate:.0f} /s"
     yield "      one alone, POST to done: p50, p99", _milliseconds(small.batch_time)
+    told = figures.deliveries
+    yield f"(e) {told.deliveries:,} webhooks, 1 % refused at first, an endpoint hanging", f"{told.rate:.0f} /s"
+    yield (
+        "      all at once, commit to accepted: p50, p99, last",
+        _seconds(told.times.p50, told.times.p99, told.seconds),
+    )
+    yield "      one alone, commit to accepted: p50, p99", _milliseconds(told.trip)
 
 
 def _by_orm(figures: Figures, size: Size) -> str:
@@ -58,6 +65,10 @@ def _by_orm(figures: Figures, size: Size) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size else "not known"
+
+
+def _seconds(*seconds: float) -> str:
+    return ", ".join(f"{each:.1f}" for each in seconds) + " s"
 
 
 def _milliseconds(times: Spread) -> str:

@@ -8,6 +8,7 @@ _RATIO = 1.0
 _API_GROWTH = 50e6
 _WORKER_PEAK = 250e6
 _SMALL_SHARE = 0.3
+_TOLD_SECONDS = 60
 _LARGE = 1_000_000
 
 
@@ -23,6 +24,9 @@ def _judged(figures: Figures) -> Iterator[Target]:
     share = figures.small.ratio
     what = f"small batches: at least {_SMALL_SHARE} of the tasks that do nothing"
     yield Target(what, f"{share:.2f}", is_met=share >= _SMALL_SHARE)
+    seconds = figures.deliveries.seconds
+    what = f"{figures.deliveries.deliveries:,} webhooks: each accepted once within {_TOLD_SECONDS} s"
+    yield Target(what, f"{seconds:.1f} s", is_met=seconds <= _TOLD_SECONDS)
 
 
 def _judged_at_large(first: Size, last: Size) -> Iterator[Target]:

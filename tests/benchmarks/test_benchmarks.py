@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from rich.console import Console
 from benchmarks.agreement import check_agreement
 from benchmarks.client import Client
 from benchmarks.database import start_level
-from benchmarks.figures import Figures, Pair, Size, Small, Spread
+from benchmarks.deliveries import measure_deliveries
+from benchmarks.figures import Deliveries, Figures, Pair, Size, Small, Spread
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
 from benchmarks.noop import Work, measure_noop
@@ -104,6 +106,13 @@ def test_small_batches_and_tasks_that_do_nothing_are_counted(
         assert celery.round_trip.p50 <= celery.round_trip.p99
 
 
+def test_webhooks_are_counted_and_accepted_once(installation: Installation) -> None:
+    told = measure_deliveries(installation, deliveries=200, trips=3)
+    assert 0 < told.times.p50 <= told.times.p99 <= told.seconds
+    assert told.rate > 0
+    assert told.trip.p50 > 0
+
+
 def test_peaks_of_memory_are_those_since_they_were_forgotten(installation: Installation) -> None:
     forget_peaks(installation)
     assert 10e6 < peak_of_api(installation) < 1e9
@@ -116,11 +125,11 @@ def test_the_table_says_which_targets_were_missed() -> None:
     text = printed.getvalue()
     assert "(b) ÷ (a) at 1,000,000 rows: at most 1.0" in text
     assert text.count("MISSED") == 1
-    assert text.count("OK") == 3
+    assert text.count("OK") == 4
 
 
 def test_a_million_rows_have_a_target_of_their_own() -> None:
-    assert [target.is_met for target in judge(figures(product=0.9))] == [True] * 4
+    assert [target.is_met for target in judge(figures(product=0.9))] == [True] * 5
 
 
 def test_an_installed_package_says_what_the_benchmark_needs(tmp_path: Path) -> None:
@@ -139,8 +148,9 @@ def figures(product: float) -> Figures:
     """Figures of a run in which claimd took so many times as long as the reference."""
     sizes = [Size(rows, [Pair(10.0, 10.0 * product, PARTS)], 100_000_000, 200_000_000) for rows in (10_000, 1_000_000)]
     small = Small(400.0, Spread(0.01, 0.02), 300.0, 200.0, Spread(0.02, 0.03))
-    found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small)
-    return Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, judge(found))
+    told = Deliveries(10_000, 20.0, Spread(5.0, 10.0), Spread(0.02, 0.03))
+    found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, told)
+    return replace(found, targets=judge(found))
 
 
 PARTS = {"upload": 1.0, "work": 2.0, "download": 3.0}
