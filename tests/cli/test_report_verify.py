@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.claims import add_devices, claim, new_sender
-from tests.cli.conftest import PROGRAM, Cli
+from tests.cli.conftest import PROGRAM, Cli, Up
 from tests.reports import packed, save_bundle, unpacked, with_manifest
 from worker.proof import MANIFEST, RESULTS
 from worker.reports import signing_key
@@ -85,6 +85,17 @@ def test_it_needs_no_server_no_database_and_no_settings(bundle: Path, tmp_path: 
     command = [*PROGRAM, "report", "verify", str(bundle)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_downloaded_bundle_is_proven_with_the_key_of_its_claimd(beside: Cli, up: Up, tmp_path: Path) -> None:
+    original, bundle, key = tmp_path / "a.csv", tmp_path / "bundle.zip", tmp_path / "key.json"
+    original.write_bytes(b"device_id\nemu199\nnope\n")
+    batch = beside("claim", str(original), "--project", up.project, "--watch", "--json").json
+    assert beside("batch", "report", batch["id"], "--bundle", "--only-failed").code == 2
+    assert beside("batch", "report", batch["id"], "--bundle", "--output", str(bundle)).code == 0
+    key.write_text(beside("report", "key", "--json").out, encoding="utf-8")
+    answer = beside("report", "verify", str(bundle), "--key", str(key), "--input", str(original), "--json")
+    assert (answer.code, answer.json["batch_id"], answer.json["problems"]) == (0, batch["id"], [])
 
 
 def _write_hostile_files(folder: Path, sound: dict[str, bytes]) -> None:

@@ -1,6 +1,7 @@
 """What is old is pruned, in small steps that can be interrupted; who asks for it is told so."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from worker.operations.verify import verify
 from worker.queries import retention
 from worker.queries.events import emit_event
 from worker.reports import kits_page, original_input, report_bundle, report_csv, report_jsonl, results_page
-from worker.runtime import Runtime
+from worker.runtime import Runtime, build_runtime
+from worker.settings import Settings
 from worker.states import EventType, Mode
 from worker.subscriptions import activate_due
 
@@ -131,6 +133,21 @@ def _each_step_alone(runtime: Runtime) -> Iterator[int]:
         yield done
         if done:
             return
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_several_may_prune_at_the_same_time(runtime: Runtime, sender: Sender, settings: Settings) -> None:
+    for _ in range(6):
+        claim(runtime, sender, CSV)
+    pass_time(runtime, days=401)
+    runtimes = [build_runtime(settings) for _ in range(3)]
+    with ThreadPoolExecutor(len(runtimes)) as pool:
+        pruned = sum(pool.map(prune_old, runtimes))
+    for each in runtimes:
+        each.close()
+    assert pruned >= 12
+    assert count(runtime, "result") == count(runtime, "upload") == count(runtime, "pruning") == 0
+    assert verify(runtime) == []
 
 
 def test_a_report_that_is_read_while_it_is_pruned_breaks_off(runtime: Runtime, sender: Sender) -> None:
