@@ -61,6 +61,11 @@ class _Scene:
         with self.runtime.reading() as connection:
             return int(connection.execute(_WAITING, {"hanging": self.receiver.url + HANGING}).scalar_one())
 
+    def is_idle(self) -> bool:
+        """Whether nothing is being sent, also not to the endpoint that hangs."""
+        with self.runtime.reading() as connection:
+            return bool(connection.execute(_IDLE).scalar_one())
+
 
 def measure_deliveries(installation: Installation, deliveries: int, trips: int) -> Deliveries:
     """Many deliveries at once, to ten endpoints beside one that hangs; then single ones, one at a time.
@@ -77,6 +82,7 @@ def measure_deliveries(installation: Installation, deliveries: int, trips: int) 
         times = [at - told for at in _accepted_once(receiver, deliveries)]
         for path in (*_PATHS[1:], HANGING):
             scene.remove_endpoint(path)
+        wait_for(scene.is_idle, _SECONDS, pause=0.1)
         return Deliveries(deliveries, max(times), spread(times), spread([_trip(scene) for _ in range(trips)]))
 
 
@@ -109,6 +115,7 @@ _INSERT_ENDPOINT = text("""
 _INSERT_SECRET = text("insert into endpoint_secret (endpoint_key, sealed) values (:key, :sealed)")
 _REMOVE = text("""
     update endpoint set disabled_at = clock_timestamp(), disabled_reason = 'not measured' where target = :target""")
+_IDLE = text("select not exists (select from delivery where lease_expires_at > clock_timestamp())")
 _WAITING = text("""
     select count(*) from delivery d join endpoint e on e.key = d.endpoint_key
     where d.state = 'waiting' and e.target <> :hanging""")
