@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from worker.intake.dialect import Dialect, Group
@@ -10,6 +11,7 @@ from worker.intake.text import clean
 
 NO_DAY: Final = 0
 BAD_DAY: Final = -1
+_LONGEST: Final = 64
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 # Databases and spreadsheets export a day as its midnight.
@@ -22,8 +24,8 @@ def activation_days(dialect: Dialect, group: Group) -> list[int] | None:
     if column is None:
         return None
     cells = [record[column] if column < len(record) else "" for record in group.records]
-    # Most of a file has the same few days.
-    days = {cell: _day_of(cell) for cell in set(cells)}
+    # Most of a file has the same few days; what is longer than any day need not be remembered.
+    days = {cell: _day_of(cell.strip()[:_LONGEST]) for cell in set(cells)}
     return [days[cell] for cell in cells]
 
 
@@ -32,6 +34,7 @@ def day_number(day: date) -> int:
     return day.toordinal() - _EPOCH
 
 
+@lru_cache(maxsize=4096)
 def _day_of(cell: str) -> int:
     text = unquoted(clean(cell))
     if not text:

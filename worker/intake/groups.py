@@ -1,6 +1,5 @@
 """The data records of an input, group by group, from its beginning or from any checkpoint."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from worker.intake.columns import REPORT_COLUMNS
@@ -13,7 +12,8 @@ from worker.intake.problems import empty, too_many_columns, too_many_rows
 from worker.intake.records import Batch, RecordReader
 from worker.intake.text import clean
 
-_is_row = re.compile("[0-9]{1,9}").fullmatch
+_ROWS_END = 2**31
+_MAX_DIGITS = len(str(_ROWS_END))
 
 
 def read_groups(
@@ -91,8 +91,12 @@ def _as_typed(batch: Batch, dialect: Dialect, limits: Limits) -> list[list[str]]
 
 
 def _report_rows(records: list[list[str]], column: int) -> list[int]:
-    cells = [record[column].strip() if column < len(record) else "" for record in records]
-    return [int(cell) if _is_row(cell) else 0 for cell in cells]
+    try:
+        rows = [int(record[column]) for record in records]
+    except (IndexError, ValueError):
+        cells = [record[column].strip() if column < len(record) else "" for record in records]
+        rows = [int(cell) if cell.isdecimal() and len(cell) <= _MAX_DIGITS else 0 for cell in cells]
+    return [row if 0 < row < _ROWS_END else 0 for row in rows]
 
 
 def _blank(records: list[list[str]]) -> set[int]:
