@@ -11,7 +11,6 @@ from worker.operations.periodic import INTERVALS
 from worker.settings import Settings
 from worker.states import Queue
 
-_LONGEST_EXPIRY = 60.0
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 TASK_MODULES = ("worker.tasks.claims", "worker.tasks.periodic")
 
@@ -88,12 +87,12 @@ def _time_limits(settings: Settings) -> dict[str, float]:
 
 
 def _beat_schedule() -> dict[str, dict[str, Any]]:
-    # A tick that nobody took in time is worth nothing: the next one says the same. All are due when beat starts.
+    # All are due when beat starts: nobody knows what was missed.
     return {
         task.value: {
             "task": task.value,
             "schedule": interval.total_seconds(),
-            "options": {"queue": Queue.PERIODIC.value, "expires": min(interval.total_seconds(), _LONGEST_EXPIRY)},
+            "options": {"queue": Queue.PERIODIC.value},
             "last_run_at": _LONG_AGO,
         }
         for task, interval in INTERVALS.items()

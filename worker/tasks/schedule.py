@@ -1,10 +1,15 @@
-"""Beat's schedule: kept in memory, and indifferent to a clock that is set back."""
+"""Beat's schedule: kept in memory, sparing where nobody listens, and indifferent to a clock that is set back."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from celery.beat import Scheduler
+from celery.beat import ScheduleEntry, Scheduler
 
+from worker.states import Queue
+
+# With so many messages waiting, another would only be noise: each asks for all that is due. Celery's own way, to let
+# them expire, makes Flower show tasks without a name.
+ENOUGH_WAITING: Final = 20
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -20,6 +25,14 @@ class SteadyScheduler(Scheduler):
             self._start_over()
         self._latest = now
         return float(super().tick())
+
+    def apply_async(self, entry: ScheduleEntry, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # Celery's own types
+        """Send a message unless enough of them wait; Celery notes what goes wrong, and goes on."""
+        return super().apply_async(entry, *args, **options) if self._waiting() < ENOUGH_WAITING else None
+
+    def _waiting(self) -> int:
+        channel: Any = self.producer.channel
+        return int(channel.queue_declare(queue=Queue.PERIODIC.value).message_count)
 
     def _start_over(self) -> None:
         for entry in self.schedule.values():
