@@ -13,7 +13,7 @@ from worker.batches.judgement import BAD_ROWS, PREVIEW_CHANGED
 from worker.batches.steps import POISONED
 from worker.batches.sweep import LAPSED
 from worker.intake import problems as of_intake
-from worker.states import TRANSITIONS, Outcome
+from worker.states import TRANSITIONS, Outcome, SubscriptionState
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +49,14 @@ def test_the_diagram_has_the_transitions_of_the_code() -> None:
     drawn = set(re.findall(r"^ +(\w+) --> (\w+)", README, re.MULTILINE))
     assert drawn == {(before.value, after.value) for before, exits in TRANSITIONS.items() for after in exits}
     assert "[*] --> received" in README
+
+
+def test_the_states_of_a_subscription_are_drawn_and_explained() -> None:
+    page = (ROOT / "docs" / "subscriptions.md").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"^ +(\w+) --> (\w+)", page, re.MULTILINE))
+    assert {state for pair in drawn for state in pair} == set(SubscriptionState)
+    explained = page.split("| state |")[1].split("\n\n")[0]
+    assert [row[0] for row in table_rows(explained)] == list(SubscriptionState)
 
 
 def test_every_outcome_is_explained() -> None:

@@ -62,6 +62,7 @@ _ADVANCE = text("""
     update activation set next_device = :next, activated = :activated, months = :months,
         done_at = case when :done then clock_timestamp() end
     where batch_key = :batch and done_at is null""").bindparams(bindparam("months", type_=JSONB))
+# The update says nothing of the state, which the lock has settled: a partial index would then be walked for each key.
 _START_PLANNED = text(f"""
     with due as materialized (
         select s.device_key from subscription s
@@ -76,7 +77,7 @@ _START_PLANNED = text(f"""
             join device d on d.key = c.device_key
             cross join lateral (select greatest(s.activate_at, b.hold_until) as starts_at) as at
             where c.device_key = s.device_key)
-        where s.device_key = any((select array_agg(device_key) from due)::bigint[]) and s.state = 'scheduled'
+        where s.device_key = any((select array_agg(device_key) from due)::bigint[])
         returning s.device_key, s.starts_at
     )
     select p.organization_key, p.key as project_key, p.public_id as project_id, d.prepaid_months as months,

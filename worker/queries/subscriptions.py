@@ -1,6 +1,7 @@
 """Subscriptions that run: they end, and before that people are reminded of it.
 
-Both take what is due without waiting for rivals, and change it in the same statement.
+Both lock what is due without waiting for rivals, and change it in the same statement. The updates say nothing of the
+state, which the lock has settled: with it the planner would walk a partial index once for each key.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ _EXPIRE = text("""
         limit :limit for update skip locked
     ), ended as (
         update subscription set state = 'expired'
-        where device_key = any((select array_agg(device_key) from due)::bigint[]) and state = 'active'
+        where device_key = any((select array_agg(device_key) from due)::bigint[])
         returning device_key
     )
     select count(*) from ended""")
@@ -29,7 +30,6 @@ _REMIND = text("""
     ), told as (
         update subscription set reminded = :days
         where device_key = any((select array_agg(device_key) from due)::bigint[])
-          and state = 'active' and reminded = :before
         returning device_key, ends_at
     )
     select p.organization_key, p.key as project_key, p.public_id as project_id, count(*) as devices,
