@@ -83,7 +83,7 @@ _DUE = "d.endpoint_key = e.key and d.state = 'waiting' and d.next_attempt_at <= 
 _LOCK_DUE = text(f"""
     select e.key from endpoint e
     where {_OPEN} and exists (select from delivery d where {_DUE}) and {_SLOTS} > 0
-    order by e.retry_at nulls first limit 1000 for no key update skip locked""")
+    order by random() limit :room for no key update skip locked""")
 _TAKE = text(f"""
     with chosen as materialized (
         select mine.key, row_number() over (partition by e.key order by mine.next_attempt_at, mine.key) as place
@@ -92,13 +92,14 @@ _TAKE = text(f"""
             where {_DUE} and (d.batch_key is null or not exists (select from delivery before
                 where before.endpoint_key = d.endpoint_key and before.batch_key = d.batch_key
                   and before.state = 'waiting' and before.key < d.key))
-            order by d.next_attempt_at, d.key limit greatest({_SLOTS}, 0) for update of d skip locked) mine
+            order by d.next_attempt_at, d.key
+            limit least(:share, greatest({_SLOTS}, 0)) for update of d skip locked) mine
         where e.key = any(cast((select :endpoints) as bigint[])) and {_OPEN}
         order by place, mine.next_attempt_at limit :room
     ), taken as (
         update delivery d set fence = fence + 1, lease_expires_at = clock_timestamp() + :lease,
             next_attempt_at = clock_timestamp() + :lease
-        where d.key = any(array(select key from chosen)) and d.state = 'waiting'
+        where d.key = any(array(select key from chosen))
         returning d.key, d.fence, d.attempts, d.endpoint_key, d.event_key
     )
     select t.key, t.fence, t.attempts, t.endpoint_key, e.kind, e.target,
@@ -169,12 +170,12 @@ _READER = text("""
 
 def take_due(connection: Connection, terms: Terms) -> Sequence[Taken]:
     """Lease deliveries that are due: the oldest of each endpoint first, those of one batch one after the other."""
-    values = {"kind": terms.kind, "at_once": terms.at_once}
+    values = {"kind": terms.kind, "at_once": terms.at_once, "room": terms.room}
     # Counted after it is locked, an endpoint has no more leases than it may, on however many machines.
     endpoints = list(connection.execute(_LOCK_DUE, values).scalars())
     if not endpoints:
         return []
-    values |= {"endpoints": endpoints, "room": terms.room, "lease": terms.lease}
+    values |= {"endpoints": endpoints, "share": -(-terms.room // len(endpoints)), "lease": terms.lease}
     return [_taken(row) for row in connection.execute(_TAKE, values).mappings()]
 
 
