@@ -5,6 +5,7 @@ import binascii
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -171,6 +172,15 @@ class Settings(BaseSettings):
         default=timedelta(seconds=5),
         description="Time that running work gets to finish after a SIGTERM, before it is handed back.",
     )
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            server = urlsplit(value.get_secret_value())
+            if server.scheme not in {"smtp", "smtps"} or not server.hostname or server.port == 0:
+                raise ValueError("expected smtp://host:port or smtps://host:port")
+        return value
 
     @field_validator("secret_key")
     @classmethod
