@@ -36,7 +36,8 @@ DUE_DIGESTS = """
     with now as materialized (select business_now() as moment),
     unstarted as materialized (
         select min(item.activate_at) as oldest from (
-            select a.batch_key, a.activate_at from activation a where a.done_at is null
+            select a.batch_key, a.activate_at from activation a
+            where a.done_at is null and a.activate_at <= (select moment from now)
             union all
             select c.batch_key, s.activate_at from subscription s join claim c on c.device_key = s.device_key
             where s.state = 'scheduled' and s.activate_at <= (select moment from now)
