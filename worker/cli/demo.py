@@ -25,7 +25,7 @@ from worker.settings import Settings, load_settings
 # So that an order of a few thousand devices is worked on in as many steps as one of a million.
 CHUNK_SIZE: Final = 500
 # Long enough to undo a batch, and short enough to wait for.
-HOLD_WINDOW: Final = timedelta(seconds=4)
+HOLD_WINDOW: Final = timedelta(seconds=3)
 
 Report = Annotated[Path, typer.Option("--report", help="Where the full report is written.", dir_okay=False)]
 
