@@ -9,7 +9,8 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 _WRITTEN = (
-    "claim, claim_history, result, batch, work_item, checkpoint, kit_row, resolution, chunk, upload, upload_block"
+    "claim, claim_history, result, batch, work_item, checkpoint, kit_row, resolution, chunk, upload, upload_block, "
+    "activation, subscription, pruning"
 )
 # Nobody may end them but claimd itself, and between two runs nothing of it is at work.
 _EMPTY = sql.SQL(f"truncate {_WRITTEN}")
@@ -32,7 +33,7 @@ def start_level(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(_EMPTY)
         connection.execute(_VACUUM)
-        _checkpoint(connection)
+        checkpoint(connection)
 
 
 def fetch_progress(database_url: str) -> Progress:
@@ -48,7 +49,7 @@ def count_claims(database_url: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _checkpoint(connection: psycopg.Connection) -> None:
+def checkpoint(connection: psycopg.Connection) -> None:
     """A checkpoint by the owner of a database, who may not ask for one: this way of copying needs two of them."""
     name = sql.Identifier(f"checkpoint_{token_hex(6)}")
     connection.execute(sql.SQL("create database {} template template0 strategy file_copy").format(name))

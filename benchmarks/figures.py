@@ -88,6 +88,26 @@ class Deliveries:
 
 
 @dataclass(frozen=True)
+class Activation:
+    """Subscriptions that were all due, by hand and by claimd; batches of so many rows, alone and beside that."""
+
+    subscriptions: int
+    rows: int
+    pairs: list[Pair]
+    beside: list[Pair]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the pairs' ratios."""
+        return statistics.median(pair.ratio for pair in self.pairs)
+
+    @property
+    def slowdown(self) -> float:
+        """The median of how much longer a batch takes beside it."""
+        return statistics.median(pair.ratio for pair in self.beside)
+
+
+@dataclass(frozen=True)
 class Figures:
     """One run of the benchmark."""
 
@@ -99,6 +119,7 @@ class Figures:
     seconds_by_orm: float
     small: Small
     deliveries: Deliveries
+    activation: Activation
     targets: list["Target"] = field(default_factory=list)
 
 

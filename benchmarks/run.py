@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.activation import measure_activation
 from benchmarks.agreement import check_agreement
 from benchmarks.client import Client
 from benchmarks.database import start_level
 from benchmarks.deliveries import measure_deliveries
-from benchmarks.figures import Deliveries, Figures, Pair, Size, Small
+from benchmarks.figures import Activation, Deliveries, Figures, Pair, Size, Small
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
 from benchmarks.noop import Work, measure_noop
@@ -35,10 +36,22 @@ class Plan:
     trips: int = 200
     deliveries: int = 10_000
     webhook_trips: int = 50
+    subscriptions: int = 1_000_000
+    rows_beside: int = 100_000
+    activations: int = 3
 
 
 FULL = Plan({10_000: 5, 100_000: 3, 1_000_000: 3})
-QUICK = Plan({10_000: 3}, rows_by_orm=2_000, noops=1_000, kits=600, trips=100, deliveries=2_000)
+QUICK = Plan(
+    {10_000: 3},
+    rows_by_orm=2_000,
+    noops=1_000,
+    kits=600,
+    trips=100,
+    deliveries=2_000,
+    subscriptions=100_000,
+    rows_beside=10_000,
+)
 
 
 def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
@@ -71,6 +84,7 @@ class _Bench:
             seconds_by_orm=self._by_orm(),
             small=self._small(),
             deliveries=self._deliveries(),
+            activation=self._activation(),
         )
         return replace(found, targets=judge(found))
 
@@ -121,6 +135,14 @@ class _Bench:
     def _deliveries(self) -> Deliveries:
         self.say(f"{self.plan.deliveries:,} webhooks …")
         return measure_deliveries(self.installation, self.plan.deliveries, self.plan.webhook_trips)
+
+    def _activation(self) -> Activation:
+        plan = self.plan
+        self.say(f"{plan.subscriptions:,} subscriptions …")
+        self._start_level()
+        return measure_activation(
+            self.installation, self.folder, plan.subscriptions, plan.rows_beside, plan.activations
+        )
 
     def _start_level(self) -> None:
         start_level(self.installation.up["database_url"])

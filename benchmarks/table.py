@@ -1,12 +1,13 @@
 """The one table."""
 
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import Figures, Size, Spread
+from benchmarks.figures import Activation, Figures, Pair, Size, Spread
 from benchmarks.small import CLIENTS
 
 
@@ -54,6 +55,18 @@ def _small_lines(figures: Figures) -> Iterator[tuple[str, str]]:
     burst = _seconds(told.times.p50, told.times.p99, told.seconds)
     yield "      all at once, commit to accepted: p50, p99, last", burst
     yield "      one alone, commit to accepted: p50, p99", _milliseconds(told.trip)
+    yield from _activation_lines(figures.activation)
+
+
+def _activation_lines(found: Activation) -> Iterator[tuple[str, str]]:
+    yield f"(f) {found.subscriptions:,} subscriptions that are due: bare SQL", _medians(found.pairs, "reference")
+    yield "      the same by claimd", _medians(found.pairs, "product")
+    yield f"      a batch of {found.rows:,} rows alone", _medians(found.beside, "reference")
+    yield "      the same beside the activation", _medians(found.beside, "product")
+
+
+def _medians(pairs: Sequence[Pair], name: str) -> str:
+    return _seconds(statistics.median(getattr(pair, name) for pair in pairs))
 
 
 def _by_orm(figures: Figures, size: Size) -> str:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from benchmarks.figures import Figures, Size, Target
+from benchmarks.figures import Activation, Figures, Size, Target
 
 _RATIO = 1.0
 _API_GROWTH = 50e6
 _WORKER_PEAK = 250e6
 _SMALL_SHARE = 0.3
 _TOLD_SECONDS = 60
+_ACTIVATION_RATIO = 1.2
+_SLOWDOWN = 1.3
 _LARGE = 1_000_000
 
 
@@ -27,6 +29,15 @@ def _judged(figures: Figures) -> Iterator[Target]:
     seconds = figures.deliveries.seconds
     what = f"{figures.deliveries.deliveries:,} webhooks: each accepted once within {_TOLD_SECONDS} s"
     yield Target(what, f"{seconds:.1f} s", is_met=seconds <= _TOLD_SECONDS)
+    if figures.activation.subscriptions >= _LARGE:
+        yield from _judged_activation(figures.activation)
+
+
+def _judged_activation(found: Activation) -> Iterator[Target]:
+    what = f"{found.subscriptions:,} subscriptions: at most {_ACTIVATION_RATIO} of bare SQL"
+    yield Target(what, f"{found.ratio:.2f}", is_met=found.ratio <= _ACTIVATION_RATIO)
+    what = f"{found.rows:,} rows beside that: at most {_SLOWDOWN} of the same alone"
+    yield Target(what, f"{found.slowdown:.2f}", is_met=found.slowdown <= _SLOWDOWN)
 
 
 def _judged_at_large(first: Size, last: Size) -> Iterator[Target]:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks.activation import measure_activation
 from benchmarks.agreement import check_agreement
 from benchmarks.client import Client
 from benchmarks.database import start_level
 from benchmarks.deliveries import measure_deliveries
-from benchmarks.figures import Deliveries, Figures, Pair, Size, Small, Spread
+from benchmarks.figures import Activation, Deliveries, Figures, Pair, Size, Small, Spread
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
 from benchmarks.noop import Work, measure_noop
@@ -113,6 +114,13 @@ def test_webhooks_are_counted_and_accepted_once(installation: Installation) -> N
     assert told.trip.p50 > 0
 
 
+def test_activation_is_measured_both_ways_and_beside_claims(installation: Installation, tmp_path: Path) -> None:
+    start_level(installation.up["database_url"])
+    found = measure_activation(installation, tmp_path, subscriptions=1_500, rows=100, pairs=1)
+    assert found.ratio > 0
+    assert found.slowdown > 0
+
+
 def test_peaks_of_memory_are_those_since_they_were_forgotten(installation: Installation) -> None:
     forget_peaks(installation)
     assert 10e6 < peak_of_api(installation) < 1e9
@@ -125,11 +133,11 @@ def test_the_table_says_which_targets_were_missed() -> None:
     text = printed.getvalue()
     assert "(b) ÷ (a) at 1,000,000 rows: at most 1.0" in text
     assert text.count("MISSED") == 1
-    assert text.count("OK") == 4
+    assert text.count("OK") == 6
 
 
 def test_a_million_rows_have_a_target_of_their_own() -> None:
-    assert [target.is_met for target in judge(figures(product=0.9))] == [True] * 5
+    assert [target.is_met for target in judge(figures(product=0.9))] == [True] * 7
 
 
 def test_an_installed_package_says_what_the_benchmark_needs(tmp_path: Path) -> None:
@@ -149,7 +157,8 @@ def figures(product: float) -> Figures:
     sizes = [Size(rows, [Pair(10.0, 10.0 * product, PARTS)], 100_000_000, 200_000_000) for rows in (10_000, 1_000_000)]
     small = Small(400.0, Spread(0.01, 0.02), 300.0, 200.0, Spread(0.02, 0.03))
     told = Deliveries(10_000, 20.0, Spread(5.0, 10.0), Spread(0.02, 0.03))
-    found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, told)
+    activated = Activation(1_000_000, 100_000, [Pair(4.0, 4.4, {})], [Pair(1.0, 1.2, {})])
+    found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, told, activated)
     return replace(found, targets=judge(found))
 
 
