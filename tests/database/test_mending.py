@@ -3,12 +3,14 @@
 import csv
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.claims import Sender, add_devices, carry_out, claim, new_sender, send
 from worker.batches import cancel, confirm, get_batch, revert
+from worker.operations.verify import verify
 from worker.reports import report_csv
 from worker.runtime import Runtime
 from worker.settings import Settings
@@ -153,6 +155,17 @@ def test_what_a_reverted_batch_had_mended_is_there_to_be_mended_again(world: Run
     assert failures(world, sender, parent) == {"rows": 3, "remaining": 3}
     assert claim(world, sender, mended, parent=parent)["totals"] == {"claimed": 3}
     assert failures(world, sender, parent) == {"rows": 3, "remaining": 0}
+    assert verify(world) == []
+
+
+def test_two_mended_files_at_once_count_every_row_once(runtime: Runtime, sender: Sender) -> None:
+    parent = claim(runtime, sender, FILE)["id"]
+    mended = failed_rows(runtime, sender, parent, mend_only("2", "3"))
+    children = [send(runtime, sender, mended, parent=parent) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda child: carry_out(runtime, child), children))
+    assert failures(runtime, sender, parent) == {"rows": 3, "remaining": 1}
+    assert verify(runtime) == []
 
 
 def test_a_chain_counts_on_each_batch_what_its_own_children_mended(world: Runtime, sender: Sender) -> None:

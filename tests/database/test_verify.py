@@ -61,6 +61,7 @@ BREAKING = {
     "an input belongs to a batch or lapses": "insert into upload (expires_at) values (null)",
     "a batch has its input whole": "delete from upload_block where upload_key = 1",
     "what is no longer kept is gone": "update batch set results_pruned_at = now() where key = 1",
+    "a mended row is one of the parent, counted by the batch that mended it": "insert into mended_row values (1, 1, 2)",
     "a kit has 1 to 100 devices": "insert into kit (kit_id) values ('hollow')",
     "a device's kit exists": "update device set kit_key = 999 where device_id = 'a1'",
     "no identifier is a device's and a kit's": "insert into kit (kit_id) values ('a1')",

@@ -31,7 +31,9 @@ _CLAIMS = text(f"""{_ENDED}
     from ended e join project p on p.key = e.project_key where e.totals ? 'claimed'
     group by 1, 2, 3 order by 1, 4 desc, 2""")
 _FILES = text(f"""{_ENDED}, counted as (
-        select e.*, coalesce(failed_rows, 0) - (select count(*) from mended_row where batch_key = e.key) as open_rows
+        select e.*, greatest(0, coalesce(failed_rows, 0) - (
+            select coalesce(sum(mended_rows), 0) from batch child
+            where parent_key = e.key and child.state not in ('reverting', 'reverted')))::int as open_rows
         from ended e where failed_rows > 0 or state in ('rejected', 'failed')
     ), ranked as (
         select *, row_number() over (partition by organization_key

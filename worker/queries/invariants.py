@@ -103,6 +103,12 @@ INVARIANTS: Final = MappingProxyType(
             group by b.key having count(r.row) > 0
             union all
             select public_id || ': input' from batch where input_pruned_at is not null and upload_key is not null""",
+        "a mended row is one of the parent, counted by the batch that mended it": """
+            select child.public_id || ': ' || coalesce(child.mended_rows, 0) || ' counted, ' || count(*) || ' noted'
+            from mended_row m join batch child on child.key = m.child_key join batch b on b.key = m.batch_key
+            where b.results_pruned_at is null
+            group by child.key having bool_or(child.parent_key is distinct from b.key or m.row > b.rows_total)
+                or (child.state not in ('reverting', 'reverted') and count(*) is distinct from child.mended_rows)""",
         "a kit has 1 to 100 devices": """
             select 'kit ' || k.kit_id || ': ' || count(d.key) from kit k left join device d on d.kit_key = k.key
             group by k.key having count(d.key) not between 1 and 100""",
