@@ -21,7 +21,8 @@ _SCHEDULE = text("""
 _STARTED = text("""
     select device_key from subscription
     where device_key = any((select :keys)::bigint[]) and state <> 'scheduled' order by device_key""")
-_FORGET = text("delete from subscription where device_key = any((select :keys)::bigint[]) and state = 'scheduled'")
+# By the key alone, lest the planner read all that is scheduled; a trigger refuses to forget what has started.
+_FORGET = text("delete from subscription where device_key = any((select :keys)::bigint[])")
 
 
 def schedule_held(connection: Connection, project: int, batch: int, keys: Keys) -> Keys:
@@ -39,5 +40,5 @@ def find_started(connection: Connection, keys: Keys) -> Keys:
 
 
 def forget_scheduled(connection: Connection, keys: Keys) -> None:
-    """Drop the plans of devices that are given back."""
+    """Drop the plans of devices that are given back; none of them has started."""
     connection.execute(_FORGET, {"keys": keys})
