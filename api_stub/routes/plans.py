@@ -30,7 +30,10 @@ router = APIRouter(prefix="/v1/projects", tags=["subscriptions"])
     openapi_extra=csv_body(with_json=True, required=False),
 )
 async def plan_subscriptions(call: CallDep, project_id: str, query: Annotated[PlanQuery, Query()]) -> Response:
-    """Change when subscriptions start: of listed devices, of a batch, or of all that the project holds."""
+    """Change when subscriptions start: of listed devices, of a batch, or of all that the project holds.
+
+    `activate` is for all rows; a column `activate_on` is not looked at.
+    """
     options = SubmitOptions(
         "devices", Operation.PLAN, reference=query.reference, parent=query.batch_id, activate_on=query.day
     )

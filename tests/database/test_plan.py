@@ -87,6 +87,13 @@ def test_what_a_batch_claimed_is_planned_if_the_project_still_holds_it(
     assert (batch["parent"], codes(world, batch["id"])) == (parent["id"], {"a2": "scheduled"})
 
 
+def test_a_column_of_days_is_for_claims(runtime: Runtime, sender: Sender, later: date) -> None:
+    claim(runtime, sender, b"a1\na2\n")
+    rows = b"device_id,activate_on\na1,2020-01-01\na2,2026-13-13\n"
+    assert plan_listed(runtime, sender, rows, activate_on=later)["totals"] == {"scheduled": 2}
+    assert {period.activate_at for period in periods(runtime).values()} == {midnight(later)}
+
+
 def test_now_is_not_before_the_hold_window_is_over(runtime: Runtime, sender: Sender, later: date) -> None:
     parent = claim(runtime, sender, b"a1\n", activate_on=later)
     assert plan_all(runtime, sender)["totals"] == {"scheduled": 1}

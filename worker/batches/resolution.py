@@ -17,7 +17,7 @@ from worker.queries import lookups
 from worker.queries.batches import Batch
 from worker.queries.calendar import find_activation_days_of_batch
 from worker.runtime import Runtime
-from worker.states import NamedBy
+from worker.states import NamedBy, Operation
 
 SMALL_INPUT = 1_000_000  # bytes
 UNLIMITED = 2**31 - 1
@@ -46,7 +46,8 @@ def resolve_input(runtime: Runtime, connection: Connection, batch: Batch) -> Res
     open_blocks = _opener(runtime, batch, connection if is_small else None)
     dialect = detect(open_blocks, source, limits)
     resolver = _Resolver(runtime, connection, batch, dialect)
-    days = None if dialect.day_column is None else find_activation_days_of_batch(connection, batch.key)
+    has_days = dialect.day_column is not None and batch.operation is Operation.CLAIM
+    days = find_activation_days_of_batch(connection, batch.key) if has_days else None
     windows = read_windows(dialect, _groups(batch, open_blocks(), dialect, limits), days)
     for some in windows if is_small else read_ahead(windows):
         resolver.add(some)
