@@ -35,14 +35,16 @@ _LOCK = text("select pg_try_advisory_xact_lock(:lock)")
 DUE_DIGESTS = """
     with now as materialized (select business_now() as moment),
     unstarted as materialized (
-        select min(item.activate_at) as oldest from (
-            select a.batch_key, a.activate_at from activation a
-            where a.done_at is null and a.activate_at <= (select moment from now)
-            union all
-            select c.batch_key, s.activate_at from subscription s join claim c on c.device_key = s.device_key
-            where s.state = 'scheduled' and s.activate_at <= (select moment from now)
-        ) item join batch b on b.key = item.batch_key
-        where b.state in ('completed', 'cancelled') and b.hold_until <= (select moment from now)
+        select least(
+            (select a.activate_at from activation a cross join lateral (
+                select from batch where key = a.batch_key and state in ('completed', 'cancelled')
+                    and hold_until <= (select moment from now) limit 1) b
+            where a.done_at is null and a.activate_at <= (select moment from now) order by a.activate_at limit 1),
+            (select s.activate_at from subscription s cross join lateral (
+                select from batch where key = (select batch_key from claim where device_key = s.device_key)
+                    and state in ('completed', 'cancelled') and hold_until <= (select moment from now) limit 1) b
+            where s.state = 'scheduled' and s.activate_at <= (select moment from now) order by s.activate_at limit 1)
+        ) as oldest
     )
     select o.key as organization_key, o.public_id as organization_id, o.name as organization, o.time_zone,
         (due.due_at at time zone o.time_zone)::date as day, due.due_at,
