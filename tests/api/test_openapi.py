@@ -33,6 +33,9 @@ CONTRACT = {
     "post /v1/claim-info",
     "get /v1/projects/{project_id}/devices",
     "get /v1/devices/{device_id}",
+    "get /v1/organizations/{organization_id}/subscriptions",
+    "get /v1/organizations/{organization_id}/subscriptions/devices",
+    "get /v1/organizations/{organization_id}/subscriptions.csv",
     "post /v1/inventory-imports",
     "get /healthz",
     "get /readyz",
@@ -102,6 +105,7 @@ def test_real_answers_fit_the_description(
     endpoints = f"/v1/organizations/{tenant.organization_id}/endpoints"
     endpoint = api.post(endpoints, json={"target": "https://hooks.example.com/"}).json()["links"]["self"]
     api.post(f"{endpoint}/ping").raise_for_status()
+    organization = f"/v1/organizations/{tenant.organization_id}"
     answers = {
         endpoints: "/v1/organizations/{organization_id}/endpoints",
         endpoint: "/v1/endpoints/{endpoint_id}",
@@ -116,6 +120,8 @@ def test_real_answers_fit_the_description(
         "/v1/claim-info?identifier=SNS-1": "/v1/claim-info",
         f"/v1/projects/{tenant.project_id}/devices": "/v1/projects/{project_id}/devices",
         "/v1/devices/SNS-1": "/v1/devices/{device_id}",
+        f"{organization}/subscriptions": "/v1/organizations/{organization_id}/subscriptions",
+        f"{organization}/subscriptions/devices": "/v1/organizations/{organization_id}/subscriptions/devices",
         "/problems": "/problems",
         "/readyz": "/readyz",
     }
