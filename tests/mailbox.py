@@ -1,6 +1,8 @@
 """A real SMTP server that keeps what came, and refuses on request."""
 
+import gc
 import ssl
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,7 +44,7 @@ class Mailbox:
         assert isinstance(envelope.content, bytes)
         self.received.append(message_from_bytes(envelope.content, policy=policy.default))
         self.recipients += envelope.rcpt_tos
-        self.users.append(session.auth_data.login.decode() if session.authenticated else None)
+        self.users.append(session.auth_data.login.decode() if isinstance(session.auth_data, LoginPassword) else None)
         return "250 OK"
 
 
@@ -59,6 +61,10 @@ def running_mailbox(tls: ssl.SSLContext | None = None, *, wants_password: bool =
         yield mailbox
     finally:
         controller.stop()
+        with warnings.catch_warnings():
+            # What aiosmtpd leaves of a handshake that failed.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def _authenticate(

@@ -16,11 +16,12 @@ from tests.claims import Sender, add_devices, claim, new_sender
 from tests.deliveries import add_endpoint, deliver_all, fetch_deliveries, tell
 from tests.mailbox import PASSWORD, USER, Mailbox, running_mailbox
 from worker.embedded.ports import free_port
+from worker.errors import EnvironmentProblem
 from worker.notifications.mail import Mailer
 from worker.notifications.message import Answer, Message, Target
 from worker.operations.deliveries import deliver, failed_rows
 from worker.runtime import Runtime, build_runtime
-from worker.settings import Settings
+from worker.settings import Settings, load_settings
 from worker.states import EndpointKind, EventType
 
 ADDRESS = "reports@acme.example"
@@ -81,7 +82,7 @@ def test_a_batch_is_reported_with_the_rows_that_failed(runtime: Runtime, sender:
     assert "<td>not_found</td>" in _part(mail, "html")
     (attached,) = mail.iter_attachments()
     assert (attached.get_content_type(), attached.get_filename()) == ("text/csv", f"{batch['id']}-failed.csv")
-    lines = attached.get_payload(decode=True).decode("utf-8-sig").splitlines()
+    lines = str(attached.get_content()).removeprefix("\ufeff").splitlines()
     assert lines[0] == "device_id,note,row,line,outcome,device_id,detail,hint"
     assert [line.partition(",")[0] for line in lines[1:]] == ["unknown", "'=bad"]
 
@@ -171,6 +172,12 @@ def test_a_mail_server_that_is_not_there_is_an_answer(runtime: Runtime) -> None:
     answer = _send(runtime, f"smtp://127.0.0.1:{free_port()}")
     assert (answer.delivered, answer.status) == (False, None)
     assert answer.error
+
+
+@pytest.mark.parametrize("url", ["http://acme.example", "acme.example:25", "smtp://:25", "smtp://acme.example:0"])
+def test_what_is_no_mail_server_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(EnvironmentProblem, match="CLAIMD_SMTP_URL"):
+        load_settings(smtp_url=url)
 
 
 def test_without_a_mail_server_mail_waits_and_says_why(runtime: Runtime, sender: Sender, settings: Settings) -> None:

@@ -91,7 +91,8 @@ def _compose(settings: Settings, target: Target, message: Message, attached: Att
     mail.set_content(letter.text)
     mail.add_alternative(letter.html, subtype="html")
     if attached is not None:
-        mail.add_attachment(attached.content, maintype="text", subtype="csv", filename=attached.name)
+        params = {"charset": "utf-8"}
+        mail.add_attachment(attached.content, maintype="text", subtype="csv", filename=attached.name, params=params)
     return mail
 
 
