@@ -13,6 +13,7 @@ from api_stub.replies import Document
 from worker.broker import connect_broker
 from worker.errors import EnvironmentProblem
 from worker.operations import metrics
+from worker.operations.halts import list_halts
 from worker.operations.standings import late_tasks
 from worker.schema import check_schema
 from worker.settings import Settings
@@ -20,6 +21,7 @@ from worker.settings import Settings
 router = APIRouter(tags=["operation"])
 
 BROKER_SECONDS: Final = 0.5
+_OF_HALTS: Final = ("kind", "queue", "organization_id", "created_at")
 
 
 @router.get("/healthz")
@@ -32,15 +34,18 @@ async def health() -> dict[str, str]:
 def readiness(runtime: RuntimeDep) -> Response:
     """The database can be used; without the broker uploads are taken and wait.
 
-    `late` names the periodic tasks that do not keep up: for operators, and no reason to send requests elsewhere.
+    `late` names the periodic tasks that do not keep up, `halts` what is paused or drained: for operators, and no reason
+    to send requests elsewhere.
     """
     try:
         check_schema(runtime.engine)
         late = late_tasks(runtime)
+        # Without their reasons: whoever asks has shown no token.
+        halts = [{name: halt[name] for name in _OF_HALTS} for halt in list_halts(runtime)]
     except EnvironmentProblem as problem:
         raise Unavailable(str(problem)) from problem
     broker = _broker_state(runtime.settings)
-    return Document({"status": "ready", "database": "ok", "broker": broker, "late": late})
+    return Document({"status": "ready", "database": "ok", "broker": broker, "late": late, "halts": halts})
 
 
 @router.get("/metrics", response_class=Response, responses=streams(CONTENT_TYPE_LATEST, "# HELP …\n"))

@@ -56,10 +56,10 @@ def test_a_chunked_body_is_put_together(api_url: str, tenant: Tenant, api: httpx
     assert api.get(f"/v1/claim-batches/{batch['id']}/input").content == CSV
 
 
-def test_fifty_slow_senders_hold_neither_threads_nor_connections(settings: Settings, tenant: Tenant) -> None:
+def test_a_hundred_slow_senders_hold_neither_threads_nor_connections(settings: Settings, tenant: Tenant) -> None:
     runtime = build_runtime(settings.model_copy(update={"api_threads": 2}), pool_size=1)
     with running_api(runtime) as url, client_of(url, tenant) as api:
-        opened = [socket.create_connection(("127.0.0.1", httpx2.URL(url).port or 0)) for _ in range(50)]
+        opened = [socket.create_connection(("127.0.0.1", httpx2.URL(url).port or 0)) for _ in range(100)]
         for each in opened:
             each.sendall(head_of(tenant, "Content-Length: 100") + b"d")
         slowest = 0.0

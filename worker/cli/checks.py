@@ -6,6 +6,7 @@ from typing import Any
 
 from worker.cli.discovery import discover
 from worker.cli.failures import ExitCode
+from worker.cli.halts import COLUMNS as _HALT_COLUMNS
 from worker.cli.local import local_runtime
 from worker.cli.options import AsJson, DataDir
 from worker.cli.output import say, show_fields, show_json, show_list, show_table
@@ -32,10 +33,13 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> int:
 
 def _show_for_people(found: Mapping[str, Any]) -> None:
     database = dict(found["database"])
-    periodic = database.pop("periodic", {})
+    periodic, halts = database.pop("periodic", {}), database.pop("halts", [])
     if not database.get("clock_ahead_seconds"):
         database.pop("clock_ahead_seconds", None)
     show_fields(dict(_flat({**found, "database": database})))
+    if halts:
+        say("")
+        show_table(halts, _HALT_COLUMNS)
     if periodic:
         say("")
         show_table([_periodic_row(task, standing) for task, standing in periodic.items()], _PERIODIC_COLUMNS)

@@ -22,6 +22,12 @@ def halt(
         return [dict(row) for row in halts.fetch_halts(connection)]
 
 
+def list_halts(runtime: Runtime) -> list[dict[str, Any]]:
+    """All that is paused or drained, oldest first."""
+    with runtime.transaction() as connection:
+        return [dict(row) for row in halts.fetch_halts(connection)]
+
+
 def lift(runtime: Runtime, queue: Queue | None, organization_id: str | None) -> int:
     """End the halts of a queue or an organization, or all of them; returns how many there were.
 

@@ -1,6 +1,6 @@
 """The same for Prometheus, read from the database and the broker at each scrape."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from worker.operations.status import status
 from worker.runtime import Runtime
+from worker.states import Halt
 
 
 def render(runtime: Runtime) -> bytes:
@@ -46,6 +47,7 @@ class _Claimd(Collector):
             for lease, count in counts.items():
                 items.add_metric([queue, lease], count)
         yield items
+        yield _of_halts(found["halts"])
         yield _labelled("claimd_deliveries", "Deliveries not made, of 100,000 at most.", "state", found["deliveries"])
         yield _gauge("claimd_endpoints_disabled", "Endpoints that are sent nothing.", found["endpoints_disabled"])
         yield _gauge(
@@ -54,6 +56,16 @@ class _Claimd(Collector):
             found["clock_ahead_seconds"],
         )
         yield from _of_periodic_tasks(found["periodic"])
+
+
+def _of_halts(found: Sequence[Mapping[str, Any]]) -> Metric:
+    """Those of everything are always told of, so that nobody mistakes silence for running."""
+    text = "Whether this is paused or drained; of everything where neither is named."
+    family = GaugeMetricFamily("claimd_halts", text, labels=["kind", "queue", "organization"])
+    ordered = {(halt["kind"], halt["queue"] or "", halt["organization_id"] or "") for halt in found}
+    for labels in sorted(ordered | {(kind.value, "", "") for kind in Halt}):
+        family.add_metric(labels, float(labels in ordered))
+    return family
 
 
 _PERIODIC = {

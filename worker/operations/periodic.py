@@ -8,9 +8,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from worker.queries import periodic
+from worker.queries import halts, periodic
 from worker.runtime import Runtime
-from worker.states import PeriodicTask
+from worker.states import Halt, PeriodicTask, Queue
 
 INTERVALS: Final[Mapping[PeriodicTask, timedelta]] = MappingProxyType(
     {
@@ -36,7 +36,7 @@ def run_periodic(runtime: Runtime, task: PeriodicTask, use_case: Callable[[Runti
     """Carry out `use_case`, which returns how many things it has handled, and note how that went.
 
     Returns 0 at once while another process is at it, so that no task ever takes all processes; that one rings for
-    the task again when it is done.
+    the task again when it is done. Does nothing while everything, or the queue of these tasks, is paused.
     """
     with _turn(runtime, task) as is_ours:
         handled = _run(runtime, task, use_case) if is_ours else 0
@@ -57,7 +57,14 @@ def _turn(runtime: Runtime, task: PeriodicTask) -> Iterator[bool]:
             periodic.end_turn(connection)
 
 
+def is_paused(connection: Connection) -> bool:
+    """Whether operators have ordered that no periodic task begins."""
+    return halts.is_halted(connection, Halt.PAUSE, Queue.PERIODIC, None)
+
+
 def _take_turn(connection: Connection, task: PeriodicTask) -> bool:
+    if is_paused(connection):
+        return False
     places = _PLACES.get(task, 1)
     if periodic.take_turn(connection, task, places):
         return True

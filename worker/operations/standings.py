@@ -1,12 +1,12 @@
 """How each periodic task stands: its last run, what it has to catch up with, whether it is late."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.operations.periodic import INTERVALS
+from worker.operations.periodic import INTERVALS, is_paused
 from worker.queries import backlogs, periodic
 from worker.runtime import Runtime
 from worker.settings import Settings
@@ -36,14 +36,17 @@ class Standing:
 
 
 def read_standings(connection: Connection, settings: Settings, most: int = COUNTED) -> dict[PeriodicTask, Standing]:
-    """Every task, its backlog counted up to `most`."""
+    """Every task, its backlog counted up to `most`. While they are paused, none is late."""
     runs, in_use = periodic.fetch_runs(connection), periodic.time_in_use(connection)
     keep = {"keep_inputs": settings.keep_inputs, "keep_results": settings.keep_results}
     keep["keep_deliveries"] = settings.keep_deliveries
-    return {
+    found = {
         task: _standing(task, run, backlogs.measure_backlog(connection, task, keep, most), in_use)
         for task, run in runs.items()
     }
+    if is_paused(connection):
+        return {task: replace(standing, late=False) for task, standing in found.items()}
+    return found
 
 
 def late_tasks(runtime: Runtime) -> list[PeriodicTask]:

@@ -11,6 +11,7 @@ from worker.errors import EnvironmentProblem
 from worker.operations.standings import COUNTED, read_standings
 from worker.queries import operations
 from worker.queries.clock import read_ahead
+from worker.queries.halts import fetch_halts
 from worker.runtime import Runtime
 from worker.schema import check_schema, expected_revision
 from worker.states import Queue
@@ -40,6 +41,7 @@ def _database(runtime: Runtime) -> dict[str, Any]:
             periodic = read_standings(connection, runtime.settings)
             told = operations.count_notifications(connection, COUNTED)
             ahead = read_ahead(connection)
+            halts = fetch_halts(connection)
     except EnvironmentProblem as error:
         return {"problem": str(error)}
     except OperationalError as error:
@@ -51,6 +53,7 @@ def _database(runtime: Runtime) -> dict[str, Any]:
         "schema": expected_revision(),
         "batches": {state.value: count for state, count in batches.items()},
         "oldest_waiting_seconds": round(oldest, 3),
+        "halts": [dict(halt) for halt in halts],
         "work": {queue.value: vars(work.get(queue.value, nothing)) for queue in (Queue.INTERACTIVE, Queue.BULK)},
         "periodic": {task.value: standing.document() for task, standing in periodic.items()},
         "deliveries": {"waiting": told.waiting, "dead": told.dead},

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
 from worker.pgcopy import Column, copy_rows
+from worker.queries.halts import MAY_RUN
 
 Table = npt.NDArray[Any]
 Keys = npt.NDArray[np.int64]
@@ -20,8 +21,8 @@ CLAIM: Final = np.dtype([("position", np.int64), ("device_key", np.int64), ("mon
 
 # A batch may start what it claimed once it has ended, was not taken back, and can no longer be. The lock keeps a
 # revert, which takes a stronger one, out until this transaction is over.
-_MAY_START = """b.operation = 'claim' and b.state in ('completed', 'cancelled')
-    and b.hold_until <= (select business_now())"""
+_MAY_START = f"""b.operation = 'claim' and b.state in ('completed', 'cancelled')
+    and b.hold_until <= (select business_now()) and {MAY_RUN.format("b.organization_key")}"""
 _FORGET_REVERTED = text("""
     update activation set done_at = clock_timestamp()
     where done_at is null and batch_key in (select key from batch where state = 'reverted')""")

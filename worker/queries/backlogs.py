@@ -12,10 +12,13 @@ from typing import Final
 from sqlalchemy import Connection, TextClause, text
 
 from worker.queries.digests import DUE_DIGESTS
+from worker.queries.halts import MAY_RUN
 from worker.queries.leases import FREE
 from worker.states import PeriodicTask
 
 _BUSINESS, _REAL = "(select business_now())", "clock_timestamp()"
+# What is paused is not due.
+_MAY_RUN = MAY_RUN.format("organization_key")
 
 _RING = f"""
     select w.ring_at as due, 1 as things from work_item w where w.ring_at <= {_REAL} and {FREE}
@@ -29,13 +32,14 @@ _LAPSED = f"""
 _START = f"""
     (select a.activate_at as due, greatest(1, coalesce((b.totals->>'claimed')::int, 0) - a.activated) as things
      from activation a cross join lateral (
-         select totals from batch where key = a.batch_key and state in ('completed', 'cancelled') offset 0) b
+         select totals from batch where key = a.batch_key and state in ('completed', 'cancelled')
+             and {_MAY_RUN} offset 0) b
      where a.done_at is null and a.activate_at <= {_BUSINESS} order by a.activate_at limit :most)
     union all
     (select greatest(s.activate_at, b.hold_until), 1
      from subscription s cross join lateral (
          select hold_until from batch where key = (select batch_key from claim where device_key = s.device_key)
-             and state in ('completed', 'cancelled') and hold_until <= {_BUSINESS} offset 0) b
+             and state in ('completed', 'cancelled') and hold_until <= {_BUSINESS} and {_MAY_RUN} offset 0) b
      where s.state = 'scheduled' and s.activate_at <= {_BUSINESS} order by s.activate_at limit :most)"""
 _END = f"""
     select s.ends_at as due, 1 as things from unnest(array[0, 30, 7, 1]::smallint[]) r (reminded) cross join lateral (
@@ -58,7 +62,8 @@ _DELIVER = f"""
                 and earlier.batch_key = delivery.batch_key and earlier.key < delivery.key
                 and earlier.state = 'waiting'))
         order by next_attempt_at limit :most) d
-    where e.disabled_at is null and e.deleted_at is null and coalesce(e.retry_at <= {_REAL}, true)"""
+    where e.disabled_at is null and e.deleted_at is null and coalesce(e.retry_at <= {_REAL}, true)
+        and {_MAY_RUN}"""
 _DIGEST = f"select due_at as due, 1 as things from ({DUE_DIGESTS}) d"
 # A failed batch is kept while it may be resumed.
 _OLD = f"""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, text
 
+from worker.queries.halts import MAY_RUN
 from worker.states import EndpointKind
 
 # So many failures in a row, and an endpoint is only probed at longer and longer intervals.
@@ -73,8 +74,8 @@ class Reader:
     project_key: int | None
 
 
-_OPEN = """e.kind = :kind and e.deleted_at is null and e.disabled_at is null
-    and (e.retry_at is null or e.retry_at <= clock_timestamp())"""
+_OPEN = f"""e.kind = :kind and e.deleted_at is null and e.disabled_at is null
+    and (e.retry_at is null or e.retry_at <= clock_timestamp()) and {MAY_RUN.format("e.organization_key")}"""
 # An endpoint in trouble is asked one question at a time.
 _SLOTS = """(case when e.failures = 0 then :at_once else 1 end
     - (select count(*) from delivery h where h.endpoint_key = e.key and h.lease_expires_at > clock_timestamp()))"""

@@ -6,6 +6,12 @@ from sqlalchemy import Connection, RowMapping, text
 
 from worker.states import Halt, Queue
 
+# Looked up once for a statement, so that its plan stays as it is. To be formatted with the organization's column.
+MAY_RUN = """(select not exists (select from halt where kind = 'pause' and organization_key is null
+        and (queue is null or queue = 'periodic')))
+    and {} <> all (array(select organization_key from halt where kind = 'pause' and organization_key is not null))"""
+"""Whether periodic tasks may begin anything for an organization."""
+
 _ORDER = text("""
     insert into halt (kind, queue, organization_key, reason) values (:kind, :queue, :organization, :reason)
     on conflict on constraint once_each do update set reason = excluded.reason""")
