@@ -9,11 +9,23 @@ PACKAGES = ("worker", "api_stub")
 # These are handed a transaction's opening or closing; who calls them is the one who commits.
 _PLUMBING = frozenset({"worker.database", "worker.runtime"})
 _OPENS = frozenset({"transaction", "begin"})
+_CONTEXTS = frozenset({"one_statement", "one_snapshot"})
 
 
 def commit_points() -> set[str]:
     """`module.function` of all functions that open a transaction, whose end commits it."""
     return {name for path in _modules() for name in _committers(path)}
+
+
+def other_places() -> set[str]:
+    """All places that are no commit and have names of their own."""
+    calls = (node for path in _modules() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return {
+        str(node.args[0].value)
+        for node in calls
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "crashpoints.reach"
+        if isinstance(node.args[0], ast.Constant)
+    }
 
 
 def _modules() -> Iterator[Path]:
@@ -52,4 +64,4 @@ def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 def _opens_transaction(node: ast.AST) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return node.func.attr in _OPENS
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "one_statement"
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CONTEXTS

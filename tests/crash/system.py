@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
-
-from tests.embedded.waiting import wait_until
-from tests.jobs.programs import ALL_QUEUES, Program, kill_tree, running
+from tests.crash.nursery import Nursery
+from tests.embedded.waiting import is_gone, wait_until
+from tests.jobs.programs import ALL_QUEUES, Program, kill_tree
 from worker.settings import Settings
+from worker.tasks.environment import environment_of
 
 SECONDS = 30.0
+EVERYTHING = ("api", "worker", "beat")
 
 
 class Places:
@@ -54,6 +55,7 @@ class System:
         self.places = Places(folder / "places")
         self._folder = folder
         self._stack = ExitStack()
+        self._nursery: Nursery | None = None
         self._arguments = {
             "api": ("api",),
             "worker": ("worker", *ALL_QUEUES, "--concurrency", "2"),
@@ -66,6 +68,8 @@ class System:
         return f"http://127.0.0.1:{self.settings.api_port}"
 
     def start(self) -> None:
+        self._nursery = Nursery()
+        self._stack.callback(self._nursery.close)
         for name in self._arguments:
             self._start(name)
 
@@ -78,23 +82,31 @@ class System:
         self._start(name)
 
     def kill_held(self, place: str, victim: str) -> None:
-        """SIGKILL for the process held at `place`, or for the program that it belongs to, which is started again."""
+        """SIGKILL for `victim` while a process is held at `place`; whatever has died is started again.
+
+        A victim is the held "process" itself, a program, or "everything".
+        """
         pid = self.places.wait_held(place)
-        if victim == "process":
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not _runs(pid))
-            self.places.release(place)
-        else:
-            self.programs[victim].process.kill()
-            self.programs[victim].process.wait()
-            self.places.release(place)
+        for name in EVERYTHING if victim == "everything" else [victim]:
+            self._kill(pid if name == "process" else self.programs[name].process.pid)
+        self.places.release(place)
         for name, program in self.programs.items():
             if program.process.poll() is not None:
                 self.restart(name)
 
+    def _kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: is_gone(pid))
+
     def _start(self, name: str) -> None:
+        assert self._nursery is not None
         log = self._folder / f"{name}.log"
-        self.programs[name] = self._stack.enter_context(running(self.settings, log, *self._arguments[name]))
+        log.unlink(missing_ok=True)  # or its "ready" could be the former one's
+        process = self._nursery.fork(self._arguments[name], environment_of(self.settings), log)
+        self._stack.callback(kill_tree, process)
+        self.programs[name] = Program(process, log)
+        wait_until(log.exists)
+        self.programs[name].wait_ready()
 
 
 @contextmanager
@@ -108,10 +120,3 @@ def whole_system(settings: Settings, folder: Path) -> Iterator[System]:
     finally:
         del os.environ["CLAIMD_CRASHPOINTS"]
         system.stop()
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

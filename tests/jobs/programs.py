@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -19,11 +20,26 @@ PROGRAM = [sys.executable, "-P", "-m", "worker.cli.main"]
 ALL_QUEUES = ("--queue", "interactive", "--queue", "bulk", "--queue", "periodic")
 
 
+class Process(Protocol):
+    """What tests need of a process: a child's `Popen`, or the like for one that is no child."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+
 @dataclass
 class Program:
     """A running program and what it wrote to standard error."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -95,7 +111,7 @@ def run(settings: Settings, folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def kill_tree(process: subprocess.Popen[bytes]) -> None:
+def kill_tree(process: Process) -> None:
     """Kill a program and all that it started, in whatever sessions."""
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(process.pid).children(recursive=True):

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from worker import crashpoints
 from worker.notifications import mail, webhooks
 from worker.notifications.backoff import pause_after
 from worker.notifications.mail import FailedRows
@@ -105,6 +106,7 @@ class _Run:
         except Exception as error:  # one delivery's fault is no other's
             log.exception("delivery failed", event_id=taken.event_id, endpoint_key=taken.endpoint_key)
             answer = Answer(delivered=False, status=None, error=f"not sent, by claimd's own fault: {error!r}")
+        crashpoints.reach("worker.notifications.delivering._Run._attempt:sent")
         return _told(taken, answer)
 
 

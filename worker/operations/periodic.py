@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from worker import crashpoints
 from worker.queries import halts, periodic
 from worker.runtime import Runtime
 from worker.states import Halt, PeriodicTask, Queue
@@ -84,12 +85,14 @@ def _ring_if_wanted(runtime: Runtime, task: PeriodicTask) -> None:
 def _run(runtime: Runtime, task: PeriodicTask, use_case: Callable[[Runtime], int]) -> int:
     with runtime.transaction() as connection:
         periodic.note_start(connection, task)
+    crashpoints.reach(f"{task}:begun")
     try:
         handled = use_case(runtime)
     except Exception as error:
         with runtime.transaction() as connection:
             periodic.note_failure(connection, task, repr(error))
         raise
+    crashpoints.reach(f"{task}:done")
     with runtime.transaction() as connection:
         periodic.note_success(connection, task, handled)
     return handled
