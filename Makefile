@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock
+.PHONY: help setup demo test soak lint bench lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/'
@@ -22,6 +22,9 @@ demo: setup ## see the whole thing work on a demo file
 
 test: setup ## the whole test suite, on servers that it starts itself
 	@$(RUN)python -m pytest -n 2 --dist worksteal
+
+soak: setup ## half an hour of load and faults (MINUTES=30), told as a table (PAGE= to put it there)
+	@$(RUN)python -m tests.soak $(PAGE)
 
 lint: setup ## style, types and import layers
 	$(RUN)ruff check .
