@@ -9,7 +9,7 @@ from worker.runtime import Runtime
 from worker.states import Role
 
 CSV = {"file": ("a.csv", b"device_id\nSNS-1\n")}
-PUBLIC = {"/healthz", "/readyz", "/metrics", "/problems"}
+PUBLIC = {"/healthz", "/readyz", "/metrics", "/problems", "/v1/signing-key"}
 
 
 def test_nothing_is_answered_without_a_valid_token(api_url: str, tenant: Tenant) -> None:
