@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from worker.batches.acceptance import log_accepted
 from worker.batches.admission import check_admission
 from worker.batches.lifecycle import lock_changeable
 from worker.batches.submit import InTransaction, StoredInput, SubmitOptions, Target, document_of, insert, open_target
@@ -42,6 +43,7 @@ def revert(
         document, queue = _accept(runtime, connection, principal, options, target, devices)
         if in_transaction is not None:
             in_transaction(connection, document)
+    log_accepted(principal, document)
     runtime.doorbell.ring(WorkKind.RESOLVE, document["id"], queue)
     return document
 
@@ -69,6 +71,7 @@ def plan_held(
         document, queue = _accept(runtime, connection, principal, options, target, devices)
         if in_transaction is not None:
             in_transaction(connection, document)
+    log_accepted(principal, document)
     runtime.doorbell.ring(WorkKind.RESOLVE, document["id"], queue)
     return document
 

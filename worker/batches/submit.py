@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from worker.batches.acceptance import log_accepted
 from worker.batches.admission import check_admission
 from worker.batches.dates import check_activation_date
 from worker.batches.uploads import Upload
@@ -94,6 +95,7 @@ def submit(
         document = document_of(connection, principal, batch_id)
         if in_transaction is not None:
             in_transaction(connection, document)
+    log_accepted(principal, document)
     runtime.doorbell.ring(WorkKind.RESOLVE, batch_id, queue)
     return document
 

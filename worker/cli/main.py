@@ -19,6 +19,7 @@ from worker.cli.demo import demo
 from worker.cli.digest import digest
 from worker.cli.failures import EXPECTED, ExitCode, report_failure
 from worker.cli.inventory import inventory
+from worker.cli.lost import lost
 from worker.cli.report import report
 from worker.cli.subscription import subscription
 from worker.cli.up import up
@@ -37,7 +38,7 @@ app.command()(up)
 app.command()(demo)
 for process in (processes.api, processes.worker, processes.beat, processes.flower, processes.migrate):
     app.command()(process)
-for command in (status, verify, clock, halts.pause, halts.drain, halts.resume, claim, bench):
+for command in (status, verify, lost, clock, halts.pause, halts.drain, halts.resume, claim, bench):
     app.command()(command)
 for name, group in (
     ("batch", batch),

@@ -74,6 +74,7 @@ def batch_from_row(row: RowMapping) -> Batch:
     return Batch(**values)
 
 
+_KNOWN = text("select public_id from batch where public_id = any(cast(:batches as text[]))")
 _INSERT = text("""
     with b as (
         insert into batch (public_id, organization_key, project_key, operation, mode, preview, max_claims, reference,
@@ -192,6 +193,11 @@ def find_batch(connection: Connection, organization_key: int, batch_id: str) -> 
     """The batch's key and its project's, or None if the organization has no such batch."""
     row = connection.execute(_KEY, {"batch_id": batch_id, "organization_key": organization_key}).one_or_none()
     return (row.key, row.project_key) if row else None
+
+
+def find_known(connection: Connection, batch_ids: Sequence[str]) -> set[str]:
+    """Those of the batches that there are."""
+    return set(connection.execute(_KNOWN, {"batches": list(batch_ids)}).scalars())
 
 
 def view_batch(connection: Connection, organization_key: int, batch_id: str) -> RowMapping | None:
