@@ -23,10 +23,10 @@ def main() -> int:
         del os.environ[name]
     minutes, seed = float(os.environ.get("MINUTES", "30")), os.environ.get("SEED", token_hex(3))
     _say(f"{minutes:g} minutes, SEED={seed}")
-    soak, began = Soak(minutes, seed, _say), time.monotonic()
+    soak = Soak(minutes, seed, _say)
     with tempfile.TemporaryDirectory(prefix="claimd-soak-") as folder:
         soak.run(Path(folder))
-    table = soak.tally.table((time.monotonic() - began) / 60)
+    table = soak.tally.table(minutes)
     sys.stdout.write(f"\n{table}\n\n{soak.tally.complaints()}\n")
     for page in map(Path, sys.argv[1:]):
         marked = _MARKED.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ _TERMINATE = """
     select pg_terminate_backend(pid) from (
         select pid from pg_stat_activity
         where backend_type = 'client backend' and datname = current_database() and pid <> pg_backend_pid()
-        order by random() limit 3) as some"""
+        order by random() limit 3) as chosen"""
 _MOVE_CLOCK = "update clock set ahead = ahead + interval '1 hour', moved_at = clock_timestamp()"
 _RECENT = "select public_id from batch order by key desc limit 30"
 

@@ -55,7 +55,7 @@ class Tally:
 
     def table(self, minutes: float) -> str:
         """Markdown, for docs/reliability.md."""
-        lines = [("soak", ""), ("---", "---"), ("minutes", f"{minutes:.0f}")]
+        lines = [("", ""), ("---", "---"), ("minutes", f"{minutes:g}")]
         lines += [(name, f"{count:,}") for name, count in sorted(self.counts.items())]
         lines += [("requests asked again", _listed(self.retries)), ("faults", _listed(self.faults))]
         lines += [("slowest recovery", self._slowest()), ("median recovery", self._median())]

@@ -16,7 +16,7 @@ from worker.errors import EnvironmentProblem
 
 _PAUSE: Final = (2.0, 6.0)
 # What was to be broken may just be broken already.
-_TOO_LATE: Final = (psutil.Error, psycopg.Error, redis.RedisError, EnvironmentProblem, OSError)
+_TOO_LATE: Final = (psutil.Error, psycopg.OperationalError, redis.RedisError, EnvironmentProblem, OSError)
 
 
 def make_trouble(faults: Faults, probes: list[Client], chance: random.Random, is_over: Callable[[], bool]) -> None:
