@@ -1,11 +1,13 @@
 """The servers that all tests share: one PostgreSQL and one broker for each process of the test run."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.servers import drop_database, fresh_database, running_broker, running_postgres
 from worker.database import build_engine
@@ -20,6 +22,17 @@ SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 def _no_settings_of_this_machine() -> None:
     for name in [name for name in os.environ if name.startswith("CLAIMD_")]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    # Commands that run inside of the tests set it up for standard error as it is at that moment.
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

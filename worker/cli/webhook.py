@@ -53,10 +53,17 @@ def create(  # noqa: PLR0913, PLR0917  # one for each option
 
 
 @webhook.command("delete")
-def delete(endpoint_id: EndpointId, api_url: ApiUrl = None, token: Token = None, data_dir: DataDir = None) -> None:
+def delete(
+    endpoint_id: EndpointId,
+    api_url: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Tell it nothing any more."""
     with connected(data_dir, api_url, token) as api:
         api.delete(_path(endpoint_id))
+    show({"deleted": endpoint_id}, as_json=as_json)
 
 
 @webhook.command("ping")
