@@ -13,6 +13,13 @@ from worker.errors import WrongSchema
 
 # Two `claimd migrate` at once take turns.
 MIGRATION_LOCK = 4_715_533_001
+# The oldest revision whose programs can still work on our schema. A version that takes away or changes what they use
+# raises it, and thereby needs all of them to be stopped; so what is no longer used is taken away a version later.
+OLDEST_SERVED = "0003"
+
+# As a comment, which programs of revisions to come find in the same place.
+_SERVE = text(f"comment on table alembic_version is '{OLDEST_SERVED}'")
+_OLDEST_SERVED = text("select obj_description('alembic_version'::regclass, 'pg_class')")
 
 
 def migrate(engine: Engine) -> str:
@@ -36,7 +43,9 @@ def migrate(engine: Engine) -> str:
 
 
 def check_schema(engine: Engine) -> None:
-    """Refuse to work on a schema that is not this program's own.
+    """Refuse to work on a schema that is not made for this program.
+
+    A later version's is, while it still has all that this one uses: so programs can be replaced one after the other.
 
     Raises:
         EnvironmentProblem: the server cannot be used.
@@ -45,10 +54,16 @@ def check_schema(engine: Engine) -> None:
     check_server(engine)
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
+        if found is not None and found != expected_revision() and not _serves_us(connection, found):
+            raise WrongSchema(_advice(found))
     if found is None:
         raise WrongSchema("The database is empty: run `claimd migrate` first.")
-    if found != expected_revision():
-        raise WrongSchema(_advice(found))
+
+
+def _serves_us(connection: Connection, found: str) -> bool:
+    """Whether the schema is of a later program that has left in it what this one uses."""
+    oldest = connection.execute(_OLDEST_SERVED).scalar_one()
+    return not _knows(found) and oldest is not None and oldest <= expected_revision()
 
 
 def expected_revision() -> str:
@@ -66,6 +81,7 @@ def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    connection.execute(_SERVE)
     connection.commit()
 
 
