@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -97,7 +98,7 @@ def test_the_password_of_the_broker_is_in_no_log_and_no_argument(settings: Setti
     password = settings.require_broker_url().split(":")[2].split("@")[0]
     debug = settings.model_copy(update={"log_level": "debug"})
     with worker(debug, tmp_path / "worker.log") as program:
-        arguments = [program.process.args, program.celery.cmdline(), program.children[0].cmdline()]
+        arguments = [psutil.Process(program.process.pid).cmdline(), program.celery.cmdline(), program.children[0].cmdline()]
         assert password not in str(arguments)
         assert password not in program.log.read_text(encoding="utf-8")
 
