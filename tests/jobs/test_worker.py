@@ -98,7 +98,8 @@ def test_the_password_of_the_broker_is_in_no_log_and_no_argument(settings: Setti
     password = settings.require_broker_url().split(":")[2].split("@")[0]
     debug = settings.model_copy(update={"log_level": "debug"})
     with worker(debug, tmp_path / "worker.log") as program:
-        arguments = [psutil.Process(program.process.pid).cmdline(), program.celery.cmdline(), program.children[0].cmdline()]
+        parent = psutil.Process(program.process.pid)
+        arguments = [each.cmdline() for each in (parent, program.celery, program.children[0])]
         assert password not in str(arguments)
         assert password not in program.log.read_text(encoding="utf-8")
 
