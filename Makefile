@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint bench lock
+.PHONY: help setup demo test soak mutants lint bench lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/'
@@ -25,6 +25,9 @@ test: setup ## the whole test suite, on servers that it starts itself
 
 soak: setup ## half an hour of load and faults (MINUTES=30), told as a table (PAGE= to put it there)
 	@$(RUN)python -m tests.soak $(PAGE)
+
+mutants: setup ## known bugs, put into a copy one by one: each is found by a test
+	@$(RUN)python scripts/mutants.py
 
 lint: setup ## style, types and import layers
 	$(RUN)ruff check .
