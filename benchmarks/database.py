@@ -19,6 +19,10 @@ _PROGRESS = """
     select count(*) as completed, coalesce(extract(epoch from max(finished_at)), 0)::float8 as last_end
     from batch where state = 'completed'"""
 
+_OPEN = """
+    select count(*) from work_item w join batch b on b.key = w.batch_key join project p on p.key = b.project_key
+    where w.done_at is null and p.public_id = %s"""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -46,6 +50,13 @@ def count_claims(database_url: str) -> int:
     """How many devices are held."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute("select count(*) from claim").fetchone()
+    return int(row[0]) if row else 0
+
+
+def count_open(database_url: str, project_id: str) -> int:
+    """How many steps of a project's batches wait or run."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(_OPEN, [project_id]).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -108,6 +108,26 @@ class Activation:
 
 
 @dataclass(frozen=True)
+class Fairness:
+    """A batch of one kit alone, while another's largest batch runs, and while so many of another's batches wait."""
+
+    batches: int
+    idle: Spread
+    beside_rows: Spread
+    beside_batches: Spread
+
+    @property
+    def rows_slowdown(self) -> float:
+        """How much longer the slow end takes beside the large batch."""
+        return self.beside_rows.p99 / self.idle.p99
+
+    @property
+    def batches_slowdown(self) -> float:
+        """How much longer it takes beside the small ones."""
+        return self.beside_batches.p99 / self.idle.p99
+
+
+@dataclass(frozen=True)
 class Figures:
     """One run of the benchmark."""
 
@@ -120,6 +140,7 @@ class Figures:
     small: Small
     deliveries: Deliveries
     activation: Activation
+    fairness: Fairness
     targets: list["Target"] = field(default_factory=list)
 
 

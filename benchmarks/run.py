@@ -11,7 +11,8 @@ from benchmarks.agreement import check_agreement
 from benchmarks.client import Client
 from benchmarks.database import start_level
 from benchmarks.deliveries import measure_deliveries
-from benchmarks.figures import Activation, Deliveries, Figures, Pair, Size, Small
+from benchmarks.fairness import measure_fairness
+from benchmarks.figures import Activation, Deliveries, Fairness, Figures, Pair, Size, Small
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
 from benchmarks.noop import Work, measure_noop
@@ -39,6 +40,8 @@ class Plan:
     subscriptions: int = 1_000_000
     rows_beside: int = 100_000
     activations: int = 3
+    batches_beside: int = 1_000
+    fairness_runs: int = 3
 
 
 FULL = Plan({10_000: 5, 100_000: 3, 1_000_000: 3})
@@ -51,6 +54,7 @@ QUICK = Plan(
     deliveries=2_000,
     subscriptions=100_000,
     rows_beside=10_000,
+    batches_beside=300,
 )
 
 
@@ -85,6 +89,7 @@ class _Bench:
             small=self._small(),
             deliveries=self._deliveries(),
             activation=self._activation(),
+            fairness=self._fairness(),
         )
         return replace(found, targets=judge(found))
 
@@ -143,6 +148,12 @@ class _Bench:
         return measure_activation(
             self.installation, self.folder, plan.subscriptions, plan.rows_beside, plan.activations
         )
+
+    def _fairness(self) -> Fairness:
+        self.say("small batches beside another organization's …")
+        claims, plan = self.folder / f"{max(self.plan.pairs)}.csv", self.plan
+        kits = self.world.kits[: plan.batches_beside + plan.trips]
+        return measure_fairness(self.installation, claims, kits, plan.batches_beside, plan.fairness_runs)
 
     def _start_level(self) -> None:
         start_level(self.installation.up["database_url"])

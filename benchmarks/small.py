@@ -44,7 +44,7 @@ def measure_rate(installation: Installation, kits: Sequence[str]) -> float:
 
 def measure_times(client: Client, kits: Sequence[str]) -> Spread:
     """Seconds from the start of an upload until its batch is seen to have ended, one at a time."""
-    return spread([_seconds_of(client, kit) for kit in kits])
+    return spread([seconds_of(client, kit) for kit in kits])
 
 
 def send_all(up: dict[str, Any], kits: Sequence[str]) -> float:
@@ -64,7 +64,8 @@ def _send(up: dict[str, Any], kits: Sequence[str]) -> None:
             _submit(client, kit)
 
 
-def _seconds_of(client: Client, kit: str) -> float:
+def seconds_of(client: Client, kit: str) -> float:
+    """Seconds from the start of the upload of a batch for one kit until it is seen to have ended."""
     started = time.perf_counter()
     wait_for_end(client, _submit(client, kit), started)
     return time.perf_counter() - started

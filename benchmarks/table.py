@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import Activation, Figures, Pair, Size, Spread
+from benchmarks.figures import Activation, Fairness, Figures, Pair, Size, Spread
 from benchmarks.small import CLIENTS
 
 
@@ -56,6 +56,7 @@ def _small_lines(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "      all at once, commit to accepted: p50, p99, last", burst
     yield "      one alone, commit to accepted: p50, p99", _milliseconds(told.trip)
     yield from _activation_lines(figures.activation)
+    yield from _fairness_lines(figures.sizes[-1].rows, figures.fairness)
 
 
 def _activation_lines(found: Activation) -> Iterator[tuple[str, str]]:
@@ -63,6 +64,12 @@ def _activation_lines(found: Activation) -> Iterator[tuple[str, str]]:
     yield "      the same by claimd", _medians(found.pairs, "product")
     yield f"      a batch of {found.rows:,} rows alone", _medians(found.beside, "reference")
     yield "      the same beside the activation", _medians(found.beside, "product")
+
+
+def _fairness_lines(rows: int, found: Fairness) -> Iterator[tuple[str, str]]:
+    yield "(g) a batch of a kit of 25 alone: p50, p99", _milliseconds(found.idle)
+    yield f"      while another organization's {rows:,} rows run", _milliseconds(found.beside_rows)
+    yield f"      while {found.batches:,} small batches of it wait", _milliseconds(found.beside_batches)
 
 
 def _medians(pairs: Sequence[Pair], name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.figures import Activation, Figures, Size, Target
+from benchmarks.figures import Activation, Fairness, Figures, Size, Target
 
 _RATIO = 1.0
 _API_GROWTH = 50e6
@@ -11,6 +11,7 @@ _SMALL_SHARE = 0.3
 _TOLD_SECONDS = 60
 _ACTIVATION_RATIO = 1.2
 _SLOWDOWN = 1.3
+_UNFAIRNESS = 3.0
 _LARGE = 1_000_000
 
 
@@ -31,6 +32,15 @@ def _judged(figures: Figures) -> Iterator[Target]:
     yield Target(what, f"{seconds:.1f} s", is_met=seconds <= _TOLD_SECONDS)
     if figures.activation.subscriptions >= _LARGE:
         yield from _judged_activation(figures.activation)
+    if last.rows >= _LARGE:
+        yield from _judged_fairness(last.rows, figures.fairness)
+
+
+def _judged_fairness(rows: int, found: Fairness) -> Iterator[Target]:
+    what = f"p99 of a small batch beside {rows:,} rows: at most {_UNFAIRNESS:.0f} of that alone"
+    yield Target(what, f"{found.rows_slowdown:.2f}", is_met=found.rows_slowdown <= _UNFAIRNESS)
+    what = f"p99 of a small batch beside {found.batches:,} others: at most {_UNFAIRNESS:.0f} of that alone"
+    yield Target(what, f"{found.batches_slowdown:.2f}", is_met=found.batches_slowdown <= _UNFAIRNESS)
 
 
 def _judged_activation(found: Activation) -> Iterator[Target]:

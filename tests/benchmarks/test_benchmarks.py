@@ -14,7 +14,8 @@ from benchmarks.agreement import check_agreement
 from benchmarks.client import Client
 from benchmarks.database import start_level
 from benchmarks.deliveries import measure_deliveries
-from benchmarks.figures import Activation, Deliveries, Figures, Pair, Size, Small, Spread
+from benchmarks.fairness import measure_fairness
+from benchmarks.figures import Activation, Deliveries, Fairness, Figures, Pair, Size, Small, Spread
 from benchmarks.installation import Installation, running_claimd
 from benchmarks.memory import forget_peaks, peak_of_api, peak_of_workers
 from benchmarks.noop import Work, measure_noop
@@ -121,6 +122,14 @@ def test_activation_is_measured_both_ways_and_beside_claims(installation: Instal
     assert found.slowdown > 0
 
 
+def test_small_batches_are_measured_beside_anothers(installation: Installation, world: World, claims: Path) -> None:
+    found = measure_fairness(installation, claims, world.kits, batches=6, runs=1)
+    for times in (found.idle, found.beside_rows, found.beside_batches):
+        assert 0 < times.p50 <= times.p99
+    assert found.rows_slowdown > 0
+    assert found.batches_slowdown > 0
+
+
 def test_peaks_of_memory_are_those_since_they_were_forgotten(installation: Installation) -> None:
     forget_peaks(installation)
     assert 10e6 < peak_of_api(installation) < 1e9
@@ -133,11 +142,11 @@ def test_the_table_says_which_targets_were_missed() -> None:
     text = printed.getvalue()
     assert "(b) ÷ (a) at 1,000,000 rows: at most 1.0" in text
     assert text.count("MISSED") == 1
-    assert text.count("OK") == 6
+    assert text.count("OK") == 8
 
 
 def test_a_million_rows_have_a_target_of_their_own() -> None:
-    assert [target.is_met for target in judge(figures(product=0.9))] == [True] * 7
+    assert [target.is_met for target in judge(figures(product=0.9))] == [True] * 9
 
 
 def test_an_installed_package_says_what_the_benchmark_needs(tmp_path: Path) -> None:
@@ -158,7 +167,8 @@ def figures(product: float) -> Figures:
     small = Small(400.0, Spread(0.01, 0.02), 300.0, 200.0, Spread(0.02, 0.03))
     told = Deliveries(10_000, 20.0, Spread(5.0, 10.0), Spread(0.02, 0.03))
     activated = Activation(1_000_000, 100_000, [Pair(4.0, 4.4, {})], [Pair(1.0, 1.2, {})])
-    found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, told, activated)
+    fair = Fairness(1_000, Spread(0.02, 0.03), Spread(0.04, 0.06), Spread(0.04, 0.08))
+    found = Figures(2_000_000, 2, "a machine", sizes, 10_000, 30.0, small, told, activated, fair)
     return replace(found, targets=judge(found))
 
 
