@@ -1,4 +1,4 @@
-"""(g) Fairness: batches of one kit beside another organization's large batch, or beside a thousand of its small ones."""
+"""(g) Fairness: batches of one kit beside another organization's large batch, or beside a thousand small ones."""
 
 import threading
 import time
