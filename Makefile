@@ -1,5 +1,6 @@
 # Everything a newcomer needs; each target prepares what it needs by itself.
 PYTHON ?= python3
+EXAMPLES ?= 1000
 RUN := .venv/bin/
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak mutants lint bench lock
@@ -23,8 +24,9 @@ demo: setup ## see the whole thing work on a demo file
 test: setup ## the whole test suite, on servers that it starts itself
 	@$(RUN)python -m pytest -n 2 --dist worksteal
 
-soak: setup ## half an hour of load and faults (MINUTES=30), told as a table (PAGE= to put it there)
+soak: setup ## half an hour of load and faults (MINUTES=), told as a table (PAGE= to put it there); 1,000 examples (EXAMPLES=)
 	@$(RUN)python -m tests.soak $(PAGE)
+	@MODEL_EXAMPLES=$(EXAMPLES) $(RUN)python -m pytest tests/crash/model
 
 mutants: setup ## known bugs, put into a copy one by one: each is found by a test
 	@$(RUN)python scripts/mutants.py
