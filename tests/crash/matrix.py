@@ -22,6 +22,10 @@ class Case:
     victim: str = "process"
     first: str | None = None
 
+    @property
+    def point(self) -> str:
+        return self.place.rpartition(":")[0]
+
     def __str__(self) -> str:
         words = [self.place, self.scenario, self.stage, None if self.victim == "process" else self.victim]
         return "-".join(word.replace(" ", "_") for word in words if word)
@@ -37,14 +41,14 @@ COMMITS: Final[dict[str, list[str]]] = {
     "worker.batches.derived.revert": ["reverted"],
     "worker.batches.generated._store": ["reverted_large", "planned:plan all"],
     "worker.batches.lifecycle._change": ["preview:confirm", "cancelled:cancel", "resumed:resume"],
-    "worker.batches.steps._complete": ["small", "preview:confirm", "cancelled:cancel", "reverted:revert"],
+    "worker.batches.steps._complete": ["small", "reverted:revert"],
     "worker.batches.steps._hand_out": ["large", "reverted_large:revert"],
     "worker.batches.steps._reject": ["rejected"],
     "worker.batches.steps.apply": ["large", "reverted_large:revert", "planned:plan all", "resumed:resume"],
     "worker.batches.steps.finish": ["large", "cancelled:cancel", "resumed:resume", "reverted_large:revert"],
     "worker.batches.submit.submit": ["small", "upload"],
     "worker.batches.sweep._sweep_queue": ["swept:sweep"],
-    "worker.batches.sweep.prune": ["lapsed:prune", "refused:forget"],
+    "worker.batches.sweep.prune": ["lapsed:prune"],
     "worker.batches.taking._take_fresh": ["small"],
     "worker.batches.taking.take_turn": ["large", "reverted_large:revert"],
     "worker.batches.uploads.Upload._store": ["upload"],
@@ -140,6 +144,7 @@ EXEMPT: Final[dict[str, str]] = {
     "worker.operations.halts.halt": _COMMAND,
     "worker.operations.halts.lift": _COMMAND,
     "worker.operations.halts.list_halts": _LOOKS,
+    "worker.operations.lost._unknown": _LOOKS,
     "worker.operations.standings.late_tasks": _LOOKS,
     "worker.operations.status._database": _LOOKS,
     "worker.operations.verify._broken_invariants": _LOOKS,
@@ -158,6 +163,11 @@ EXEMPT: Final[dict[str, str]] = {
     "worker.subscriptions.billing.subscription_page": _LOOKS,
     "worker.subscriptions.billing.subscriptions_csv": _LOOKS,
 }
+
+
+def known_points() -> set[str]:
+    """All that a process may come to."""
+    return {case.point for case in all_cases()} | EXEMPT.keys()
 
 
 def all_cases() -> Iterator[Case]:

@@ -38,6 +38,12 @@ class Places:
         for ending in ("armed", "held"):
             (self.folder / f"{place}.{ending}").unlink(missing_ok=True)
 
+    def release_all(self) -> None:
+        """Let everybody go on, and hold nobody any more."""
+        for pattern in ("*.armed", "*.held"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
     def reached(self) -> set[str]:
         """All places that any process came to since `record`."""
         return set((self.folder / "reached").read_text(encoding="utf-8").split())
