@@ -29,17 +29,18 @@ def measure_fairness(
     """
     others, ours = kits[:batches], kits[batches:]
     idle, beside_rows, beside_batches = [], [], []
-    with installation.runtime() as runtime, Client(installation.up) as client:
-        other = _other_tenant(runtime, installation.up)
+    up, url = installation.up, installation.up["database_url"]
+    with installation.runtime() as runtime:
+        other = _other_tenant(runtime, up)
         for _ in range(runs):
-            start_level(installation.up["database_url"])
-            idle += [seconds_of(client, kit) for kit in ours]
-            start_level(installation.up["database_url"])
+            start_level(url)
+            idle += _while(lambda: True, up, ours)
+            start_level(url)
             with _large(other, claims) as is_busy:
-                beside_rows += _while(is_busy, client, ours)
-            start_level(installation.up["database_url"])
+                beside_rows += _while(is_busy, up, ours)
+            start_level(url)
             with _many(runtime, other, others) as is_busy:
-                beside_batches += _while(is_busy, client, ours)
+                beside_batches += _while(is_busy, up, ours)
     return Fairness(batches, spread(idle), spread(beside_rows), spread(beside_batches))
 
 
@@ -51,9 +52,10 @@ def _other_tenant(runtime: Runtime, up: dict[str, Any]) -> dict[str, Any]:
     return {**up, "organization_id": organization, "project_id": project, "token": token}
 
 
-def _while(is_busy: Callable[[], bool], client: Client, kits: Sequence[str]) -> list[float]:
+def _while(is_busy: Callable[[], bool], up: dict[str, Any], kits: Sequence[str]) -> list[float]:
     """The seconds of each small batch that began while the others were at it."""
-    return [seconds_of(client, kit) for kit in takewhile(lambda _: is_busy(), kits)]
+    with Client(up) as client:
+        return [seconds_of(client, kit) for kit in takewhile(lambda _: is_busy(), kits)]
 
 
 @contextmanager

@@ -1,10 +1,6 @@
 """A backup of a running claimd, restored: sound, it goes on where it was, and what came later is named."""
 
 import json
-import os
-import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,36 +12,11 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import Cli, Up
-from tests.compose import ROOT
+from tests.cli.page import run_block
 from tests.embedded.waiting import wait_until
 from tests.jobs.programs import worker
 from tests.servers import drop_database
-from worker.embedded.binaries import postgres_bin_dir
 from worker.settings import Settings
-
-PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```sh\n# ([a-z ]+)[^\n]*\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
-
-
-class Shell:
-    """Runs the commands of the page as they stand there."""
-
-    def __init__(self, folder: Path, up: Up, restored_url: str) -> None:
-        programs = [str(postgres_bin_dir(None)), str(Path(sys.executable).parent)]
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "PATH": os.pathsep.join([*programs, os.environ["PATH"]]),
-            "CLAIMD_DATA_DIR": str(up.folder),
-            "CLAIMD_DATABASE_URL": up.addresses["database_url"],
-            "RESTORED_URL": restored_url,
-        }
-
-    def __call__(self, block: str) -> None:
-        done = subprocess.run(
-            ["sh", "-ec", BLOCKS[block]], cwd=self.folder, env=self.environment, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
 
 
 class Load:
@@ -115,19 +86,18 @@ def unfinished(url: str) -> set[str]:
 def test_a_backup_under_load_goes_on_where_it_was_and_names_what_came_later(
     beside: Cli, up: Up, load: Load, restored: Settings, restored_url: str, tmp_path: Path
 ) -> None:
-    shell = Shell(tmp_path, up, restored_url)
+    original = {"CLAIMD_DATA_DIR": str(up.folder), "CLAIMD_DATABASE_URL": up.addresses["database_url"]}
+    moved = {**original, "CLAIMD_DATABASE_URL": restored_url}
     with load.running():
         beside("pause", "--queue", "interactive")
         waiting = load.send()
-        shell("backup")
+        run_block("backup", tmp_path, **original)
         beside("resume")
     later = [load.send() for _ in range(3)]
-    shell("restore")
-    shell.environment["CLAIMD_DATABASE_URL"] = restored_url
-    shell("check")
+    run_block("restore", tmp_path, RESTORED_URL=restored_url, **original)
+    run_block("check", tmp_path, **moved)
     assert waiting in unfinished(restored_url)
-    for name in ("CLAIMD_DATA_DIR", "CLAIMD_DATABASE_URL"):
-        beside.environment.setenv(name, shell.environment[name])
+    beside.environment.setenv("CLAIMD_DATABASE_URL", restored_url)
     assert beside("resume", "--json").json == {"lifted": 1}
     with worker(restored, tmp_path / "worker.log"):
         wait_until(lambda: not unfinished(restored_url))
