@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.servers import drop_database, fresh_database, running_broker, running_postgres
+from tests.servers import THROW_AWAY, drop_database, fresh_database, running_broker, running_postgres
 from worker.database import build_engine
 from worker.runtime import Runtime, build_runtime
 from worker.schema import migrate
@@ -38,7 +38,10 @@ def _logging_as_it_was() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of our own."""
-    with tempfile.TemporaryDirectory(prefix="claimd-pg-") as folder, running_postgres(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="claimd-pg-") as folder,
+        running_postgres(Path(folder), settings=THROW_AWAY) as server,
+    ):
         yield server.url
 
 

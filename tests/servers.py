@@ -1,10 +1,11 @@
 """Servers for tests: real ones, as throw-away children of the test run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from types import MappingProxyType
 
 import psycopg
 from psycopg import sql
@@ -15,12 +16,16 @@ from worker.embedded.postgres import EmbeddedPostgres
 SYSTEM_POSTGRES = Path("/usr/lib/postgresql/15/bin")
 """PostgreSQL 15 of Debian, absent elsewhere."""
 DROP_SECONDS = 30.0
+THROW_AWAY = MappingProxyType({"fsync": "off", "full_page_writes": "off"})
+"""Of a server whose files nobody misses when the machine dies; a server that is killed loses nothing by it."""
 
 
 @contextmanager
-def running_postgres(tmp_dir: Path, bin_dir: Path | None = None) -> Iterator[EmbeddedPostgres]:
+def running_postgres(
+    tmp_dir: Path, bin_dir: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server in `tmp_dir`; `.url` leads to its database `claimd`."""
-    server = EmbeddedPostgres(tmp_dir, bin_dir)
+    server = EmbeddedPostgres(tmp_dir, bin_dir, settings)
     server.start()
     try:
         yield server

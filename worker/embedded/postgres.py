@@ -3,9 +3,11 @@
 import json
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import psycopg
@@ -45,12 +47,15 @@ class EmbeddedPostgres(Service):
     stop_steps: StopSteps = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
     start_timeout = 120.0  # recovery after a crash takes as long as there is WAL
 
-    def __init__(self, data_dir: Path, bin_dir: Path | None = None) -> None:
-        """`bin_dir` has other programs than the wheel's, for tests."""
+    def __init__(
+        self, data_dir: Path, bin_dir: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`bin_dir` has other programs than the wheel's, `settings` go before ours: both for tests."""
         super().__init__("postgres", data_dir.absolute() / "logs" / "postgres.log")
         self.data_dir = data_dir.absolute()
         self.folder = self.data_dir / "postgres"
         self._bin_dir = bin_dir
+        self._settings = _SETTINGS | dict(settings)
         self._access = self.data_dir / "postgres.json"
         self._port = 0
         self._password = ""
@@ -70,7 +75,7 @@ class EmbeddedPostgres(Service):
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         self._prepare(cluster)
         ours = {"port": str(self._port), "claimd.data_dir": str(self.data_dir)}
-        settings = [f"-c{name}={value}" for name, value in (_SETTINGS | ours).items()]
+        settings = [f"-c{name}={value}" for name, value in (self._settings | ours).items()]
         with cluster.command("postgres", "-D", "{folder}", *settings) as command:
             return spawn(replace(command, death_signal=signal.SIGINT), self.log)
 
