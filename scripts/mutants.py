@@ -67,6 +67,11 @@ MUTANTS = (
         (RACES, LEASE_TESTS),
     ),
     Mutant(
+        "let a chunk that is done be done again",
+        (Change(LEASES, _GUARDED_END, _GUARDED_END.replace(" and done_at is null", "")),),
+        (RACES,),
+    ),
+    Mutant(
         "ring for a batch before it is committed",
         (
             Change(SUBMIT, _RING_FOR_BATCH, "    return document\n"),
