@@ -17,7 +17,7 @@ from worker.settings import load_settings
 from worker.states import Queue
 from worker.tasks.app import build_app
 from worker.tasks.heartbeat import Beating
-from worker.tasks.transport import drop_unreadable
+from worker.tasks.transport import drop_hostile_messages
 
 # Of running as root, which matters for pickled messages; and at each loss of the broker, of late acknowledgement.
 _IDLE_WARNINGS = (SecurityWarning, CPendingDeprecationWarning)
@@ -32,7 +32,7 @@ def main(heartbeat: int, name: str, concurrency: int, queues: Sequence[Queue]) -
     get_logger().propagate = True  # what billiard says of its children
     for category in _IDLE_WARNINGS:
         warnings.simplefilter("ignore", category)
-    drop_unreadable()
+    drop_hostile_messages()
     app = build_app(settings)
     app.steps["worker"].add(Beating)
     worker = app.Worker(
