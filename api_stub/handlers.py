@@ -1,5 +1,6 @@
 """Exceptions as problem documents."""
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +19,8 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
-    for unavailable in (OperationalError, PoolTimeout, EnvironmentProblem):
+    # psycopg's own: COPY goes past SQLAlchemy
+    for unavailable in (OperationalError, psycopg.OperationalError, PoolTimeout, EnvironmentProblem):
         app.add_exception_handler(unavailable, _unavailable)
 
 
@@ -38,5 +40,5 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.warning("the database cannot be used", error=type(error).__name__)
+    log.warning("the database cannot be used", error=type(getattr(error, "orig", None) or error).__name__)
     return problem_response(request, Unavailable("The database cannot be used at the moment; ask again."))
