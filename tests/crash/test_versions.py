@@ -6,7 +6,7 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -126,10 +126,11 @@ def _load(api_url: str, tenant: Tenant) -> Iterator[list[str]]:
 def _send(api_url: str, tenant: Tenant, sent: list[str], stopped: threading.Event) -> None:
     with httpx2.Client(base_url=api_url, headers=tenant.headers, trust_env=False) as client:
         for number in count():
-            csv = "\n".join(["device_id", *(f"u{number:05}-{n}" for n in range(PER_BATCH))])
-            if _ask(client, "/v1/inventory-imports", csv, stopped) is None:
+            devices = [f"u{number:05}-{n}" for n in range(PER_BATCH)]
+            made = "\n".join(["device_id,prepaid_months", *(f"{device},12" for device in devices)])
+            if _ask(client, "/v1/inventory-imports", made, stopped) is None:
                 return
-            accepted = _ask(client, tenant.uploads, csv, stopped)
+            accepted = _ask(client, tenant.uploads, "\n".join(["device_id", *devices]), stopped)
             if accepted is None:
                 return
             sent.append(accepted["id"])
@@ -154,11 +155,10 @@ def _wait_for_more(sent: list[str]) -> None:
 
 
 def _assert_nothing_is_lost(settings: Settings, sent: list[str]) -> None:
-    runtime = build_runtime(settings)
-    with runtime.reading() as connection:
-        wait_until(lambda: connection.execute(_OPEN).scalar_one() == 0, SECONDS)
-        states = connection.execute(_STATES).all()
-    assert {row.public_id for row in states if row.state == "completed"} >= set(sent)
-    assert len(holders(runtime)) == len(states) * PER_BATCH
-    assert verify(runtime) == []
-    runtime.close()
+    with closing(build_runtime(settings)) as runtime:
+        with runtime.reading() as connection:
+            wait_until(lambda: connection.execute(_OPEN).scalar_one() == 0, SECONDS)
+            states = connection.execute(_STATES).all()
+        assert {row.public_id for row in states if row.state == "completed"} >= set(sent)
+        assert len(holders(runtime)) == len(states) * PER_BATCH
+        assert verify(runtime) == []
