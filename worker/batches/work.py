@@ -111,7 +111,8 @@ def _carry_out(runtime: Runtime, connection: Connection, item: WorkItem, step: S
         innocent = is_innocent(error)
         bound.warning("step not done", innocent=innocent, exc_info=not innocent, error=type(error).__name__)
         connection.invalidate()
-        _hand_back(runtime, item, refund=innocent)
+        in_time = time.monotonic() - started < item.lease.total_seconds() * SHARE_OF_LEASE
+        _hand_back(runtime, item, refund=innocent, in_time=in_time)
         if innocent and isinstance(error, Exception):
             return None
         raise
@@ -130,13 +131,19 @@ def _try(runtime: Runtime, connection: Connection, item: WorkItem, step: Step) -
     return step(runtime, connection, item)
 
 
-def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool) -> None:
-    """Free the item at once instead of when its lease is over; the database may be away for a while."""
+def _hand_back(runtime: Runtime, item: WorkItem, *, refund: bool, in_time: bool) -> None:
+    """Free the item at once instead of when its lease is over; the database may be away for a while.
+
+    A lease dies with its connection, so a neighbour may have been faster. Whoever lost the item by being slow has
+    lost the attempt, too.
+    """
     deadline = time.monotonic() + HAND_BACK_FOR
     while time.monotonic() < deadline:
         try:
             with runtime.transaction() as connection:
-                leases.hand_back(connection, item, refund=refund, pause=PAUSE_AFTER_FAULT)
+                is_ours = leases.hand_back(connection, item, refund=refund, pause=PAUSE_AFTER_FAULT)
+                if refund and in_time and not is_ours:
+                    leases.refund(connection, item)
         except DBAPIError:
             time.sleep(0.5)
         else:

@@ -58,6 +58,10 @@ _OPEN = """w.done_at is null and (w.kind <> 'finish' or not exists (select from 
         and (h.organization_key is null or h.organization_key = w.organization_key))"""
 FREE = f"{_OPEN} and (w.lease_expires_at is null or {_DEAD})"
 
+# Whoever changes a batch locks it before its items, and whoever takes an item updates the batch: it would be a deadlock
+# to wait for it. What is being cancelled is left to the doorbell that the cancel rings.
+_LOCKED = "for update of w skip locked for key share of b skip locked"
+
 # By its key first: with thousands of batches waiting, a plan that begins with their work items reads them all.
 _OF_BATCH = "w.batch_key = (select key from batch where public_id = :batch_id) and w.kind = :kind"
 
@@ -65,7 +69,7 @@ _FIND_ORPHAN = text(f"""
     select w.key, w.kind, w.batch_key, b.public_id as batch_id, w.attempts, w.backend_pid, w.backend_start
     from work_item w join batch b on b.key = w.batch_key
     where {_OF_BATCH} and {FREE}
-    order by w.number limit 1 for update of w skip locked""")
+    order by w.number limit 1 {_LOCKED}""")
 _BACKEND = text("select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()")
 _END_BACKEND = text(
     "select pg_terminate_backend(pid) from pg_stat_activity where pid = :pid and backend_start = :start"
@@ -95,7 +99,7 @@ _TAKE_FRESH = text(f"""
     with chosen as (
         select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
         where {_OF_BATCH} and {_FRESH} and w.queue = coalesce(:queue, w.queue)
-        order by w.number limit 1 for update of w skip locked
+        order by w.number limit 1 {_LOCKED}
     ), {_TAKE}""")
 # Organizations take turns: the next step is one of whoever has the fewest under way. Those that have work are found by
 # jumping from one to the next in the index, however much work each has; the dice decide between equals.
@@ -124,7 +128,7 @@ _TAKE_TURN = text(f"""
         select locked.* from (select * from candidates order by items, dice, batch_key, number) as candidate
         cross join lateral (
             select w.key, {_LEASE} as lease from work_item w join batch b on b.key = w.batch_key
-            where w.key = candidate.key and {_FRESH} for update of w skip locked) as locked
+            where w.key = candidate.key and {_FRESH} {_LOCKED}) as locked
         limit 1
     ), {_TAKE}""")
 _FIND_WAITING = text(f"""
@@ -148,6 +152,9 @@ _HAND_BACK = text("""
     update work_item set attempts = attempts - :refund, lease_expires_at = null, backend_pid = null,
         backend_start = null, ring_at = clock_timestamp() + :pause
     where key = :key and fence = :fence and done_at is null""")
+_REFUND = text("""
+    update work_item set attempts = attempts - 1
+    where key = :key and fence > :fence and done_at is null and attempts > 1""")
 
 
 def take_fresh(
@@ -229,6 +236,11 @@ def hand_back(connection: Connection, item: WorkItem, *, refund: bool, pause: ti
     """Whether the lease still held: the item is free again, after `pause` for the sweep."""
     values = {"key": item.key, "fence": item.fence, "refund": int(refund), "pause": pause}
     return connection.execute(_HAND_BACK, values).rowcount == 1
+
+
+def refund(connection: Connection, item: WorkItem) -> None:
+    """Uncount an attempt whose item somebody else has taken over meanwhile; theirs still counts."""
+    connection.execute(_REFUND, {"key": item.key, "fence": item.fence})
 
 
 def _lease(terms: Terms, backend: tuple[int, datetime]) -> dict[str, object]:
