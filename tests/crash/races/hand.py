@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
+from billiard.util import set_pdeathsig  # type: ignore[attr-defined]  # missing in its stubs
+
 from tests.crash.points import ROOT
 from tests.embedded.waiting import is_gone, wait_until
 from worker.batches import work
@@ -105,6 +107,7 @@ def _serve() -> None:
 
 
 def _become(order: dict[str, Any]) -> None:
+    set_pdeathsig(signal.SIGKILL)  # whoever is held must not outlive the test run
     os.environ.clear()
     os.environ.update(order["environment"])
     os.dup2(os.open(order["output"], os.O_WRONLY | os.O_CREAT), sys.stdout.fileno())
