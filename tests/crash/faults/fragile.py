@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import redis
+from sqlalchemy import text
 
 from tests.crash.faults.proxy import Proxy
 from tests.crash.scene import SECONDS, Scene, count_twice, large, new_scene
@@ -22,9 +23,19 @@ Doing = Callable[[Scene], None]
 APPLYING = "worker.batches.steps.apply:before"
 """In the middle of a chunk: its claims are written, and not committed."""
 
+_ATTEMPTS = text("""
+    select w.attempts from work_item w join organization o on o.key = w.organization_key
+    where o.public_id = :organization""")
+
 
 class PatientScene(Scene):
     """Asks again also when it is told that claimd cannot work at the moment."""
+
+    def attempts(self) -> set[int]:
+        """How often its work items were taken, as far as it counts."""
+        with self.runtime.transaction() as connection:
+            found = connection.execute(_ATTEMPTS, {"organization": self.tenant.organization_id})
+            return set(found.scalars())
 
     def request(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         headers = {"Idempotency-Key": str(uuid4())} | arguments.pop("headers", {})
@@ -59,7 +70,7 @@ class Fragile:
         return redis.Redis.from_url(self.broker.url)
 
     @contextmanager
-    def carrying_out(self, doing: Doing = large, held_at: str | None = None) -> Iterator[Scene]:
+    def carrying_out(self, doing: Doing = large, held_at: str | None = None) -> Iterator[PatientScene]:
         """Someone's doing while the block breaks things: in the end all is as if they had stayed whole.
 
         The block begins when a process has come to the place `held_at`, which it leaves when the block ends.

@@ -10,18 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.crash.faults.fragile import APPLYING, Fragile
-from tests.crash.scene import Scene, large, small
+from tests.crash.scene import large, small
 from tests.embedded.waiting import wait_until
 
 _OTHERS = "from pg_stat_activity where datname = current_database() and application_name = 'claimd'"
-_ATTEMPTS = text("""
-    select w.attempts from work_item w join organization o on o.key = w.organization_key
-    where o.public_id = :organization""")
-
-
-def _attempts(scene: Scene) -> set[int]:
-    with scene.runtime.transaction() as connection:
-        return set(connection.execute(_ATTEMPTS, {"organization": scene.tenant.organization_id}).scalars())
 
 
 def test_a_server_that_is_stopped_at_once_in_the_middle_of_a_chunk_and_comes_back(fragile: Fragile) -> None:
@@ -31,7 +23,7 @@ def test_a_server_that_is_stopped_at_once_in_the_middle_of_a_chunk_and_comes_bac
         server.process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` does
         server.process.wait()
         server.start()
-    assert _attempts(scene) == {1}
+    assert scene.attempts() == {1}
 
 
 def test_connections_that_are_ended_at_random_all_the_time(fragile: Fragile) -> None:
@@ -56,7 +48,7 @@ def test_connections_that_are_ended_at_random_all_the_time(fragile: Fragile) -> 
     finally:
         over.set()
         thread.join()
-    assert _attempts(scene) == {1}
+    assert scene.attempts() == {1}
 
 
 @contextmanager
@@ -90,7 +82,7 @@ def test_a_deadlock_with_a_rival_that_locks_in_the_other_order(fragile: Fragile)
         rival.execute(insert, [scene.devices[0]])  # the worker has waited for longer, so it is told first
         rival.rollback()
     fragile.assert_told(scene, expected)
-    assert _attempts(scene) == {1}
+    assert scene.attempts() == {1}
     assert "deadlock detected" in fragile.postgres.log.read_text(encoding="utf-8")
 
 
@@ -124,4 +116,4 @@ def test_a_statement_that_fails_at_first(fragile: Fragile, failure: str, times: 
             fragile.assert_told(scene, expected)
         finally:
             connection.execute(_RECOVER)
-    assert _attempts(scene) == {attempts}
+    assert scene.attempts() == {attempts}
