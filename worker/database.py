@@ -41,6 +41,7 @@ def build_engine(database_url: str, pool_size: int) -> Engine:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,  # milliseconds; of what was sent and never acknowledged
             "application_name": "claimd",
         },
     )
