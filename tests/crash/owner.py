@@ -7,9 +7,21 @@ from tests.embedded.waiting import wait_until
 
 
 def endpoints(scene: Scene) -> None:
-    """An endpoint is made, tried, changed, given a new secret, disabled, enabled, and deleted."""
-    small_one = _make(scene)
-    path = f"/v1/endpoints/{small_one}"
+    """An endpoint is made, changed, given a new secret, enabled, and deleted."""
+    path = _make(scene)
+    scene.stage("change")
+    scene.request("PATCH", path, json={"events": ["batch.rejected"]})
+    scene.stage("renew")
+    scene.ask_once("POST", f"{path}/secrets", done=lambda: len(scene.request("GET", path)["secrets"]) > 1)
+    scene.stage("enable")
+    scene.request("POST", f"{path}/enable")
+    scene.stage("delete")
+    scene.request("DELETE", path, refused={404})
+
+
+def deliveries(scene: Scene) -> None:
+    """An endpoint is tried, and told the same again."""
+    path = _make(scene)
     scene.stage("ping")
     _ping(scene, path)
     scene.stage("replay one")
@@ -18,15 +30,6 @@ def endpoints(scene: Scene) -> None:
     scene.settle()
     scene.stage("replay all")
     scene.request("POST", f"{path}/replay", params={"state": "delivered"})
-    scene.settle()
-    scene.stage("change")
-    scene.request("PATCH", path, json={"events": ["batch.rejected"]})
-    scene.stage("renew")
-    _renew(scene, path)
-    scene.stage("enable")
-    scene.request("POST", f"{path}/enable")
-    scene.stage("delete")
-    scene.request("DELETE", path, refused={404})
 
 
 def _make(scene: Scene) -> str:
@@ -39,14 +42,10 @@ def _make(scene: Scene) -> str:
         return [each["id"] for each in scene.request("GET", path)["items"] if each["description"] == "tried"]
 
     scene.ask_once("POST", path, done=find, json=wish)
-    return str(find()[0])
+    return f"/v1/endpoints/{find()[0]}"
 
 
 def _ping(scene: Scene, path: str) -> None:
     scene.ask_once("POST", f"{path}/ping", done=lambda: scene.request("GET", f"{path}/deliveries")["items"])
     wait_until(lambda: scene.received()["ping"])
     scene.settle()
-
-
-def _renew(scene: Scene, path: str) -> None:
-    scene.ask_once("POST", f"{path}/secrets", done=lambda: len(scene.request("GET", path)["secrets"]) > 1)

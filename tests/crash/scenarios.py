@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.clock import pass_time
 from tests.crash import scene as simple
-from tests.crash.owner import endpoints
+from tests.crash.owner import deliveries, endpoints
 from tests.crash.scene import CSV, Scene, add_endpoint, large, small
 from tests.embedded.waiting import wait_until
 from worker.states import EventType, PeriodicTask
@@ -58,13 +58,13 @@ def held_back(scene: Scene, *numbers: int) -> Iterator[None]:
 
 def upload(scene: Scene) -> None:
     """A file of several blocks, in pieces; what was left of it when the API died is forgotten."""
-    scene.wait_end(scene.send(lambda: _pieces(_padded(scene), 0)))
+    scene.wait_end(scene.send(lambda: _pieces(_padded(scene))))
     _forget_strays(scene)
 
 
 def slow_upload(scene: Scene) -> None:
     """A sender who pauses again and again."""
-    scene.wait_end(scene.send(lambda: _pieces(_padded(scene), 0.4)))
+    scene.wait_end(scene.send(lambda: _slowly(_padded(scene))))
     _forget_strays(scene)
 
 
@@ -72,7 +72,7 @@ def refused(scene: Scene) -> None:
     """More than is taken is refused, and its key is free again for less."""
     too_much = _padded(scene) * 3
     ask = partial(scene.request, "POST", scene.tenant.uploads, headers=CSV, key="order-1")
-    ask(content=lambda: _pieces(too_much, 0), refused={413})
+    ask(content=lambda: _pieces(too_much), refused={413})
     answer = ask(content=scene.csv(*scene.devices[:5]))
     scene.wait_end(answer["id"])
     _forget_strays(scene)
@@ -221,11 +221,19 @@ def _padded(scene: Scene) -> bytes:
     return "\n".join(["device_id,note", *(f"{device},{note}" for device in scene.devices)]).encode()
 
 
-def _pieces(content: bytes, pause: float) -> Iterator[bytes]:
+def _pieces(content: bytes) -> Iterator[bytes]:
     size = len(content) // 4 + 1
     for start in range(0, len(content), size):
         yield content[start : start + size]
-        time.sleep(pause)
+
+
+def _slowly(content: bytes) -> Iterator[bytes]:
+    """A block, and then too little for another one for longer than the lease of an upload."""
+    yield content[:200_000]
+    for start in range(200_000, 203_000, 1_000):
+        time.sleep(0.4)
+        yield content[start : start + 1_000]
+    yield content[203_000:]
 
 
 def _forget_strays(scene: Scene) -> None:
@@ -255,6 +263,7 @@ SCENARIOS: Final[Mapping[str, Callable[[Scene], None]]] = MappingProxyType(
             lapsed,
             swept,
             endpoints,
+            deliveries,
         )
     }
 )

@@ -25,6 +25,7 @@ DEVICES = 100
 ENDS = frozenset({"previewed", "completed", "rejected", "cancelled", "failed", "reverted"})
 SECONDS = 60.0
 NUDGE_SECONDS = 0.4
+LOOK_SECONDS = 0.1  # or asking would be most of the work
 CSV = {"Content-Type": "text/csv"}
 # The daily digest comes when it is seven o'clock somewhere, in whichever scene that happens.
 EVENTS = sorted(set(EventType) - {EventType.DIGEST_DAILY, EventType.PING})
@@ -103,7 +104,7 @@ class Scene:
     def wait_end(self, batch_id: str, *states: str) -> dict[str, Any]:
         """The batch once it has ended, or is in one of these states."""
         path = f"/v1/claim-batches/{batch_id}"
-        wait_until(lambda: self.request("GET", path)["state"] in (states or ENDS), SECONDS)
+        wait_until(lambda: self.request("GET", path)["state"] in (states or ENDS), SECONDS, LOOK_SECONDS)
         return self.request("GET", path)
 
     def until(self, happened: Callable[[], object], *tasks: PeriodicTask) -> None:

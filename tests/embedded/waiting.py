@@ -6,8 +6,8 @@ from collections.abc import Callable
 import psutil
 
 
-def wait_until(happened: Callable[[], object], seconds: float = 30.0) -> None:
-    """Polls until `happened` is true.
+def wait_until(happened: Callable[[], object], seconds: float = 30.0, pause: float = 0.02) -> None:
+    """Polls until `happened` is true, with a pause between two looks.
 
     Raises:
         AssertionError: it was not, in time.
@@ -15,7 +15,7 @@ def wait_until(happened: Callable[[], object], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def is_gone(pid: int) -> bool:

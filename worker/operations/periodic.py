@@ -85,7 +85,6 @@ def _ring_if_wanted(runtime: Runtime, task: PeriodicTask) -> None:
 def _run(runtime: Runtime, task: PeriodicTask, use_case: Callable[[Runtime], int]) -> int:
     with runtime.transaction() as connection:
         periodic.note_start(connection, task)
-    crashpoints.reach(f"{task}:begun")
     try:
         handled = use_case(runtime)
     except Exception as error:
