@@ -1,6 +1,6 @@
 """What two organizations' doings must come to, in plain Python: claims as `tests.model` has them, and what follows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tests.model import Result, Row, World
@@ -50,19 +50,14 @@ class Story(World):
 
     def preview(self, batch: Batch) -> None:
         """Say what it would claim; bad rows reject nothing."""
-        holders = dict(self.holders)
-        _, results = self.claim(batch.project, batch.rows)
-        self.holders = holders
         batch.state = "previewed"
-        batch.results = [(row, device, _would(outcome)) for row, device, outcome in results]
+        batch.results = self._imagine(batch, lambda outcome: "claimable" if outcome == "claimed" else outcome)
 
     def cancel_preview(self, batch: Batch) -> None:
-        """Nothing is claimed."""
+        """Nothing is claimed, and nobody looks at who holds what."""
         batch.state, batch.is_held = "cancelled", True
-        batch.results = [
-            (row, device, "not_processed" if outcome == "claimable" else outcome)
-            for row, device, outcome in batch.results
-        ]
+        fixed = {"not_found", "duplicate"}
+        batch.results = self._imagine(batch, lambda outcome: outcome if outcome in fixed else "not_processed")
 
     def adopt(self, batch: Batch, state: str, results: list[Result]) -> None:
         """What a batch came to that was cancelled while it ran: any part of what it would have come to."""
@@ -114,6 +109,12 @@ class Story(World):
         """The devices of a project."""
         return sorted(device for device, holder in self.holders.items() if holder == project)
 
+    def _imagine(self, batch: Batch, would: Callable[[str], str]) -> list[Result]:
+        holders = dict(self.holders)
+        _, results = self.claim(batch.project, batch.rows)
+        self.holders = holders
+        return [(row, device, would(outcome)) for row, device, outcome in results]
+
     def _begin(self, batch: Batch) -> None:
         batch.is_held = True
         self.periods |= {device: Period(batch) for device in batch.claimed}
@@ -127,7 +128,3 @@ class Story(World):
             return "already_active"
         self.periods[device].planned = hours and self.hours + hours
         return "scheduled"
-
-
-def _would(outcome: str) -> str:
-    return "claimable" if outcome == "claimed" else outcome
