@@ -34,26 +34,24 @@ class Case:
 # Commit points, and the scenarios (with their stages) in which processes die before and after each.
 COMMITS: Final[dict[str, list[str]]] = {
     "api_stub.importing.Import._import": ["imported"],
-    "worker.accounts.idempotency.Reservation.extend": ["slow_upload"],
     "worker.accounts.idempotency.Reservation.free": ["refused"],
     "worker.accounts.idempotency._take": ["small"],
     "worker.batches.derived.plan_held": ["planned:plan batch"],
     "worker.batches.derived.revert": ["reverted"],
     "worker.batches.generated._store": ["reverted_large"],
     "worker.batches.lifecycle._change": ["preview:confirm", "cancelled:cancel", "resumed:resume"],
-    "worker.batches.steps._complete": ["small", "reverted:revert"],
-    "worker.batches.steps._hand_out": ["large", "reverted_large:revert"],
+    "worker.batches.steps._complete": ["small"],
+    "worker.batches.steps._hand_out": ["large"],
     "worker.batches.steps._reject": ["rejected"],
-    "worker.batches.steps.apply": ["large", "reverted_large:revert", "planned:plan all"],
-    "worker.batches.steps.finish": ["large", "cancelled:cancel", "resumed:resume"],
-    "worker.batches.submit.submit": ["small", "upload"],
+    "worker.batches.steps.apply": ["large", "reverted_large:revert"],
+    "worker.batches.steps.finish": ["large", "cancelled:cancel"],
+    "worker.batches.submit.submit": ["small"],
     "worker.batches.sweep._sweep_queue": ["swept:sweep"],
     "worker.batches.sweep.prune": ["lapsed:prune"],
     "worker.batches.taking._take_fresh": ["small"],
     "worker.batches.taking.take_turn": ["large"],
     "worker.batches.uploads.Upload._store": ["upload"],
     "worker.batches.uploads.Upload.abandon": ["refused"],
-    "worker.batches.uploads.Upload.add": ["slow_upload"],
     "worker.batches.work._hand_back": ["cut_off:cut"],
     "worker.batches.work._ring_for_more": ["large"],
     "worker.digests.writing._write_some": ["told_daily:digest"],
@@ -63,11 +61,8 @@ COMMITS: Final[dict[str, list[str]]] = {
     "worker.notifications.deliveries.replay_delivery": ["deliveries:replay one"],
     "worker.notifications.delivering._exchange": ["small"],
     "worker.notifications.delivering._give_up": ["small"],
-    "worker.notifications.endpoints.change_endpoint": ["endpoints:change"],
     "worker.notifications.endpoints.create_endpoint": ["endpoints:make"],
     "worker.notifications.endpoints.delete_endpoint": ["endpoints:delete"],
-    "worker.notifications.endpoints.enable_endpoint": ["endpoints:enable"],
-    "worker.notifications.endpoints.renew_secret": ["endpoints:renew"],
     "worker.operations.periodic._ring_if_wanted": ["small"],
     "worker.operations.periodic._run": ["activated:activate"],
     "worker.operations.retention._carry_out": ["retained:retain"],
@@ -106,10 +101,13 @@ FURTHER: Final = (
 
 _LOOKS: Final = "only reads"
 _COMMAND: Final = "one transaction of an operator's command, which tells what it did; nothing follows it"
+_REQUEST: Final = "one transaction of a request, which its sender repeats; nothing follows it"
+_LEASE: Final = "moves the end of a lease on, and nothing else"
 _WATCHING: Final = "no transaction: the demo tells where it has come to"
 # Commit points where nobody has to be killed, and why.
 EXEMPT: Final[dict[str, str]] = {
     "worker.accounts.bootstrap.bootstrap_demo": _COMMAND,
+    "worker.accounts.idempotency.Reservation.extend": _LEASE,
     "worker.accounts.idempotency._find": _LOOKS,
     "worker.accounts.organizations.create_organization": _COMMAND,
     "worker.accounts.organizations.create_project": _COMMAND,
@@ -124,6 +122,7 @@ EXEMPT: Final[dict[str, str]] = {
     "worker.batches.submit.check_submission": _LOOKS,
     "worker.batches.submit.list_batches": _LOOKS,
     "worker.batches.taking.take_own": "for tests that carry a batch out by hand; `take_first` does the same",
+    "worker.batches.uploads.Upload.add": _LEASE,
     "worker.batches.work._bound": "sets time-outs of its own session",
     "worker.cli.demo._Telling.is_over": _WATCHING,
     "worker.cli.demo._run": _WATCHING,
@@ -139,6 +138,9 @@ EXEMPT: Final[dict[str, str]] = {
     "worker.inventory.claim_info.claim_info": _LOOKS,
     "worker.inventory.holdings.device": _LOOKS,
     "worker.inventory.holdings.project_devices": _LOOKS,
+    "worker.notifications.endpoints.change_endpoint": _REQUEST,
+    "worker.notifications.endpoints.enable_endpoint": _REQUEST,
+    "worker.notifications.endpoints.renew_secret": _REQUEST,
     "worker.operations.clock.move_clock": _COMMAND,
     "worker.operations.clock.show_clock": _LOOKS,
     "worker.operations.deliveries.failed_rows": _LOOKS,

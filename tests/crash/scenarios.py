@@ -1,6 +1,5 @@
 """Further doings of an organization, with named stages at which a test may have somebody killed."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -59,12 +58,6 @@ def held_back(scene: Scene, *numbers: int) -> Iterator[None]:
 def upload(scene: Scene) -> None:
     """A file of several blocks, in pieces; what was left of it when the API died is forgotten."""
     scene.wait_end(scene.send(lambda: _pieces(_padded(scene))))
-    _forget_strays(scene)
-
-
-def slow_upload(scene: Scene) -> None:
-    """A sender who pauses again and again."""
-    scene.wait_end(scene.send(lambda: _slowly(_padded(scene))))
     _forget_strays(scene)
 
 
@@ -227,15 +220,6 @@ def _pieces(content: bytes) -> Iterator[bytes]:
         yield content[start : start + size]
 
 
-def _slowly(content: bytes) -> Iterator[bytes]:
-    """A block, and then too little for another one for longer than the lease of an upload."""
-    yield content[:200_000]
-    for start in range(200_000, 203_000, 1_000):
-        time.sleep(0.4)
-        yield content[start : start + 1_000]
-    yield content[203_000:]
-
-
 def _forget_strays(scene: Scene) -> None:
     scene.stage("forget")
     scene.until(lambda: scene.count(_STRAY_BLOCKS) == 0, PeriodicTask.PRUNE)
@@ -247,7 +231,6 @@ SCENARIOS: Final[Mapping[str, Callable[[Scene], None]]] = MappingProxyType(
         each.__name__: each
         for each in (
             upload,
-            slow_upload,
             refused,
             imported,
             cancelled,
