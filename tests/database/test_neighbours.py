@@ -5,7 +5,8 @@ from sqlalchemy import text
 
 from tests.claims import Sender, add_devices, new_sender, send
 from worker.batches import get_batch, work
-from worker.runtime import Runtime
+from worker.batches.taking import take_own
+from worker.runtime import Runtime, build_runtime
 from worker.settings import Settings
 from worker.states import PeriodicTask, Queue, WorkKind
 
@@ -111,3 +112,15 @@ def test_an_organization_has_no_more_than_its_share_under_way(runtime: Runtime, 
     assert states(runtime, sender, batch_ids) == ["received"] * 3
     work.answer(runtime, WorkKind.APPLY, batch_ids[1])
     assert states(runtime, sender, batch_ids) == ["received", "completed", "completed"]
+
+
+def test_what_its_worker_left_goes_before_what_waits(runtime: Runtime, settings: Settings, sender: Sender) -> None:
+    left, *waiting = [send(runtime, sender, f"a{number}\n".encode()) for number in range(4)]
+    doomed = build_runtime(settings)
+    with doomed.engine.connect() as connection:
+        assert take_own(doomed, connection, left, WorkKind.RESOLVE) is not None
+    doomed.close()
+    work.answer(runtime, WorkKind.RESOLVE, left)
+    with runtime.transaction() as connection:
+        order = connection.execute(text("select public_id from batch order by finished_at"))
+        assert list(order.scalars()) == [left, *waiting]

@@ -17,15 +17,18 @@ _log = structlog.get_logger()
 
 
 def take_first(runtime: Runtime, connection: Connection, kind: WorkKind, batch_id: str) -> WorkItem | None:
-    """What a doorbell leads to: the step of a small batch, the step whose turn it is, or one left by its worker."""
+    """What a doorbell leads to: the step of a small batch, a step left by its worker, or the step whose turn it is.
+
+    What was left goes before: while there is other work it would have to wait for all of that.
+    """
     item = None
     if kind is WorkKind.RESOLVE:
         item = _take_fresh(runtime, connection, batch_id, kind, Queue.INTERACTIVE)
     if item is None:
-        item = take_turn(runtime, connection, batch_id)
-    if item is None:
         with connection.begin():
             item = _take_orphan(runtime, connection, batch_id, kind, _terms(runtime))
+    if item is None:
+        item = take_turn(runtime, connection, batch_id)
     return item
 
 
@@ -60,7 +63,7 @@ def _take_orphan(
     runtime: Runtime, connection: Connection, batch_id: str, kind: WorkKind, terms: leases.Terms
 ) -> WorkItem | None:
     """Whoever held it is ended first: a worker that only slept could still hold what its successor wants."""
-    orphan = leases.find_orphan(connection, batch_id, kind)
+    orphan = leases.find_orphan(connection, batch_id, kind, runtime.settings.max_attempts)
     if orphan is None:
         return None
     if orphan.backend_pid is not None and orphan.backend_start is not None:

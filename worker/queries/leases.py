@@ -68,7 +68,8 @@ _OF_BATCH = "w.batch_key = (select key from batch where public_id = :batch_id) a
 _FIND_ORPHAN = text(f"""
     select w.key, w.kind, w.batch_key, b.public_id as batch_id, w.attempts, w.backend_pid, w.backend_start
     from work_item w join batch b on b.key = w.batch_key
-    where {_OF_BATCH} and {FREE}
+    where {_OF_BATCH} and {_OPEN}
+        and case when w.lease_expires_at is null then w.attempts >= :max_attempts else {_DEAD} end
     order by w.number limit 1 {_LOCKED}""")
 _BACKEND = text("select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()")
 _END_BACKEND = text(
@@ -200,9 +201,10 @@ def take_over(connection: Connection, key: int, terms: Terms, backend: tuple[int
     return _item(connection.execute(_TAKE_OVER, {"key": key, **_lease(terms, backend)}).mappings().one())
 
 
-def find_orphan(connection: Connection, batch_id: str, kind: WorkKind) -> Orphan | None:
-    """A work item of the batch that is left by its worker, locked until the transaction ends."""
-    row = connection.execute(_FIND_ORPHAN, {"batch_id": batch_id, "kind": kind}).mappings().one_or_none()
+def find_orphan(connection: Connection, batch_id: str, kind: WorkKind, max_attempts: int) -> Orphan | None:
+    """A work item of the batch that is left by its worker, or has had its attempts; locked by this transaction."""
+    values = {"batch_id": batch_id, "kind": kind, "max_attempts": max_attempts}
+    row = connection.execute(_FIND_ORPHAN, values).mappings().one_or_none()
     return None if row is None else Orphan(**{**row, "kind": WorkKind(row["kind"])})
 
 
