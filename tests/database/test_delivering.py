@@ -34,7 +34,7 @@ from worker.states import EndpointKind, EventType
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Impatient ones, for receivers on this machine."""
-    return settings.model_copy(update={"webhook_allow_private": True, "webhook_timeout": timedelta(seconds=1)})
+    return settings.model_copy(update={"webhook_allow_private": True, "webhook_timeout": timedelta(seconds=2)})
 
 
 @pytest.fixture

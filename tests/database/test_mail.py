@@ -149,6 +149,7 @@ def test_a_mail_that_was_refused_is_sent_again_under_the_same_id(
     assert mail["Message-ID"].startswith(f"<{delivered['event_id']}.")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the test's own server
 def test_a_password_is_sent_through_tls_only(runtime: Runtime, tmp_path: Path) -> None:
     server, trust = self_signed(tmp_path, "localhost")
     with running_mailbox(tls=server, wants_password=True) as safe, running_mailbox() as clear:

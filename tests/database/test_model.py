@@ -111,7 +111,7 @@ def start_anew(runtime: Runtime, inventory: list[Device]) -> None:
         connection.execute(
             text(
                 "truncate device, kit, claim, claim_history, batch, work_item, result, checkpoint, "
-                "kit_row, upload, upload_block, resolution, chunk"
+                "kit_row, upload, upload_block, resolution, chunk, activation, subscription, mended_row, pruning"
             )
         )
         for kit_id in sorted({device.kit_id for device in inventory if device.kit_id}):
