@@ -62,11 +62,15 @@ def _windows(runtime: Runtime, batch: ReadBatch, *, only_failed: bool) -> Iterat
             require_same_results(connection, batch)
             return window
 
-    with ThreadPoolExecutor(max_workers=1) as ahead:
+    ahead = ThreadPoolExecutor(max_workers=1)
+    try:
         coming = ahead.submit(fetch, BEGINNING)
         while window := coming.result():
             coming = ahead.submit(fetch, window.last)
             yield window
+    finally:
+        # A reader who left early may be forgotten by any thread, also by this very one, which cannot wait for itself.
+        ahead.shutdown(wait=False)
 
 
 def _rows_of(window: Window) -> list[int]:
